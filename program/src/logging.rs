@@ -1,0 +1,104 @@
+//! Logs on standard error: which lines, and what they look like.
+//!
+//! It must not know what is logged, and no line that it writes has a line end inside.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use env_logger::fmt::Formatter;
+use env_logger::{Builder, Target};
+use log::{Level, LevelFilter, Record};
+
+use crate::escape::for_log;
+
+/// Which log lines are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verbosity {
+    /// The level without any option: `Warn` for a client, `Info` for a daemon.
+    pub usual: LevelFilter,
+    /// How often `--verbose` was given; each time is one level more.
+    pub verbose: u8,
+    /// Whether `--quiet` was given: errors only.
+    pub quiet: bool,
+}
+
+/// What a log line looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Time, level and message, with colours on a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line, with `time`, `level`, `program` and `message`.
+    Json,
+}
+
+/// Starts writing logs to standard error. `RUST_LOG` chooses the lines where neither `--verbose` nor
+/// `--quiet` does, and `NO_COLOR` is honoured. A closed standard error is no error, and only the first call
+/// counts.
+pub fn start_logging(verbosity: Verbosity, program: &'static str, format: LogFormat) {
+    let mut builder = Builder::new();
+    builder.target(Target::Stderr).filter_level(verbosity.level());
+    if let Some(filters) = verbosity.environment_filters() {
+        builder.parse_filters(&filters);
+    }
+    match format {
+        LogFormat::Text => builder.format(text_line),
+        LogFormat::Json => builder.format(move |out, record| json_line(out, record, program)),
+    };
+    let _ = builder.try_init();
+}
+
+impl Verbosity {
+    /// The level that the options ask for.
+    pub fn level(self) -> LevelFilter {
+        if self.quiet {
+            return LevelFilter::Error;
+        }
+        let above_usual = LevelFilter::iter().skip_while(|level| *level < self.usual);
+        above_usual.take(usize::from(self.verbose).saturating_add(1)).last().unwrap_or(LevelFilter::Trace)
+    }
+
+    /// `RUST_LOG`, where no option overrides it.
+    fn environment_filters(self) -> Option<String> {
+        let is_chosen = self.quiet || self.verbose > 0;
+        std::env::var("RUST_LOG").ok().filter(|filters| !is_chosen && !filters.is_empty())
+    }
+}
+
+fn text_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let time = out.timestamp_millis();
+    let style = out.default_level_style(record.level());
+    let message = record.args().to_string();
+    writeln!(out, "{time} {style}{:<5}{style:#} {}", record.level(), for_log(&message))
+}
+
+fn json_line(out: &mut Formatter, record: &Record<'_>, program: &str) -> io::Result<()> {
+    let time = out.timestamp_millis().to_string();
+    let message = record.args().to_string();
+    let line = serde_json::json!({
+        "time": time, "level": level_name(record.level()), "program": program, "message": for_log(&message),
+    });
+    writeln!(out, "{line}")
+}
+
+fn level_name(level: Level) -> String {
+    level.as_str().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(usual: LevelFilter, verbose: u8, quiet: bool) -> LevelFilter {
+        Verbosity { usual, verbose, quiet }.level()
+    }
+
+    #[test]
+    fn each_verbose_is_one_level_more_and_quiet_wins() {
+        assert_eq!(level(LevelFilter::Warn, 0, false), LevelFilter::Warn);
+        assert_eq!(level(LevelFilter::Warn, 1, false), LevelFilter::Info);
+        assert_eq!(level(LevelFilter::Info, 1, false), LevelFilter::Debug);
+        assert_eq!(level(LevelFilter::Info, 200, false), LevelFilter::Trace);
+        assert_eq!(level(LevelFilter::Info, 2, true), LevelFilter::Error);
+    }
+}

@@ -1,0 +1,240 @@
+//! The folder in which a program keeps what has to outlive it: for a daemon its own alone, for clients
+//! shared by as many as run, and no loss where it cannot be written.
+//!
+//! It must not know what the programs keep there, except the `process-id` and the `lock`.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::fs::{Access, CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// The folder of one program, or of one of its processes.
+#[derive(Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+    is_writable: bool,
+    process_id: OnceLock<String>,
+    /// Held, not used: the lock goes with the file, even if the process is killed.
+    _lock: Option<File>,
+}
+
+/// Why a state folder cannot be used.
+#[derive(Debug, Error)]
+pub enum StateFolderError {
+    /// No place for a default folder is known.
+    #[error("neither XDG_STATE_HOME nor HOME names a folder for the state: give one with --state-dir DIR")]
+    NoDefault,
+    /// The folder, or the lock in it, cannot be made.
+    #[error("the state folder {} cannot be used: give another one with --state-dir DIR", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has locked the folder.
+    #[error(
+        "the state folder {} is in use by another running {}: stop that one, or give this one its own with \
+         --state-dir DIR", path.display(), path.file_name().unwrap_or_default().display()
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no random bytes for a process id: {0}")]
+    Random(getrandom::Error),
+}
+
+const LOCK_FILE: &str = "lock";
+const PROCESS_ID_FILE: &str = "process-id";
+const PROCESS_ID_BYTES: usize = 16;
+
+/// Where nothing can be: below a file that is no folder.
+const NOWHERE: &str = "/dev/null";
+
+/// A folder that others can neither enter nor list.
+const PRIVATE_FOLDER_MODE: u32 = 0o700;
+const PRIVATE_FILE_MODE: u32 = 0o600;
+
+/// The mode bits by which a group or everybody may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// The default folder of a program: `$XDG_STATE_HOME/PROGRAM`, else `$HOME/.local/state/PROGRAM`.
+///
+/// Relative values are ignored, as <https://specifications.freedesktop.org/basedir-spec/latest/> wants.
+pub fn default_path(program: &str) -> Result<PathBuf, StateFolderError> {
+    default_path_from(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME"), program)
+}
+
+impl StateFolder {
+    /// Makes the folder if necessary and locks it for this process alone, for a daemon.
+    ///
+    /// A new folder is private (mode 0700). One that was there keeps its mode, since it may be somebody's
+    /// home; if others can write there, a warning is logged. Files made through this module are private
+    /// anyway.
+    pub fn open_locked(path: &Path) -> Result<Self, StateFolderError> {
+        let unusable = |source| StateFolderError::Unusable { path: path.to_owned(), source };
+        make_folder(path).map_err(unusable)?;
+        warn_if_others_can_write(path);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).mode(PRIVATE_FILE_MODE);
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let lock = options.open(path.join(LOCK_FILE)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self::new(path, true, Some(lock))),
+            Err(TryLockError::WouldBlock) => Err(StateFolderError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    /// Makes the folder if possible and takes no lock, for clients. Where it can be neither made nor
+    /// written, nothing fails: [`is_writable`](Self::is_writable) is false.
+    pub fn open_shared(path: &Path) -> Self {
+        let made = make_folder(path);
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        Self::new(path, made.is_ok() && rustix::fs::access(path, access).is_ok(), None)
+    }
+
+    /// A folder that is not there and in which nothing is kept: for a client without
+    /// [`default_path`].
+    pub fn nowhere(program: &str) -> Self {
+        Self::new(&Path::new(NOWHERE).join(program), false, None)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether things can be kept here.
+    pub fn is_writable(&self) -> bool {
+        self.is_writable
+    }
+
+    /// Where a file of this name belongs, if it can be written.
+    pub fn writable_file(&self, name: &str) -> Option<PathBuf> {
+        self.is_writable.then(|| self.path.join(name))
+    }
+
+    /// Makes an empty file that only this user can read, if it is not there, and gives its path; `None` where
+    /// it cannot be made. For files that a library writes later with whatever mode it likes.
+    pub fn private_file(&self, name: &str) -> Option<PathBuf> {
+        let path = self.writable_file(name)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(PRIVATE_FILE_MODE);
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        options.open(&path).ok().map(|_| path)
+    }
+
+    /// 128 random bits as 32 hex digits, made at the first use and kept in the folder, so that a program
+    /// that starts again is known as the same one. Without a writable folder, and without one that was
+    /// kept there before, it is new in each process.
+    pub fn process_id(&self) -> Result<&str, StateFolderError> {
+        if let Some(known) = self.process_id.get() {
+            return Ok(known);
+        }
+        let kept = read_process_id(&self.path.join(PROCESS_ID_FILE));
+        let id = match kept {
+            Some(kept) => kept,
+            None => self.keep(new_process_id()?),
+        };
+        Ok(self.process_id.get_or_init(|| id))
+    }
+
+    fn new(path: &Path, is_writable: bool, lock: Option<File>) -> Self {
+        Self { path: path.to_owned(), is_writable, process_id: OnceLock::new(), _lock: lock }
+    }
+
+    /// Keeps the new id, unless another process was quicker: then that one's counts for both.
+    fn keep(&self, id: String) -> String {
+        let Some(path) = self.writable_file(PROCESS_ID_FILE) else { return id };
+        match keep_process_id(&path, &id) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return read_process_id(&path).unwrap_or(id);
+            }
+            Err(error) => log::warn!("the process id cannot be kept in {}: {error}", path.display()),
+        }
+        id
+    }
+}
+
+fn default_path_from(
+    state_home: Option<OsString>,
+    home: Option<OsString>,
+    program: &str,
+) -> Result<PathBuf, StateFolderError> {
+    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(state_home)
+        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
+        .map(|folder| folder.join(program))
+        .ok_or(StateFolderError::NoDefault)
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER_MODE).create(path)
+}
+
+fn warn_if_others_can_write(path: &Path) {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.mode() & WRITABLE_BY_OTHERS != 0) {
+        log::warn!("others can write in the state folder {}: chmod 700 it", path.display());
+    }
+}
+
+fn new_process_id() -> Result<String, StateFolderError> {
+    let mut bytes = [0; PROCESS_ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(StateFolderError::Random)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// The id that was kept; `None` for one that is missing or is not whole.
+fn read_process_id(path: &Path) -> Option<String> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let mut text = String::new();
+    // One digit more than an id has, to see that it ends there.
+    let byte_count_max = 2 * PROCESS_ID_BYTES as u64 + 2;
+    options.open(path).ok()?.take(byte_count_max).read_to_string(&mut text).ok()?;
+    let id = text.strip_suffix('\n')?;
+    let is_id =
+        id.len() == 2 * PROCESS_ID_BYTES && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then(|| id.to_owned())
+}
+
+/// Writes under a name of its own and renames, so that nobody ever reads half an id.
+fn keep_process_id(path: &Path, id: &str) -> io::Result<()> {
+    let draft = path.with_extension(id);
+    let mut options = OpenOptions::new();
+    let kept =
+        options.write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(&draft).and_then(|mut file| {
+            file.write_all(format!("{id}\n").as_bytes())?;
+            if path.try_exists()? && read_process_id(path).is_none() {
+                // What is there is no id: nothing is lost by replacing it.
+                return fs::rename(&draft, path);
+            }
+            rename_without_replacing(&draft, path)
+        });
+    if kept.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    kept
+}
+
+/// Not every file system can promise not to replace; there, the last of two processes wins.
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(from, to),
+        outcome => Ok(outcome?),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! A framed byte stream: control lines and raw runs in both directions, each wait with a deadline and a reason.
+//!
+//! One [`Connection`] carries every conversation: a client's session, a server's, and later a peer's link. It
+//! splits into halves that two threads may use at once. Must not know what any message means.
+
+mod opening;
+mod receiver;
+mod sender;
+mod stream;
+
+pub use opening::{Opened, OpeningError, accept_hello, refuse, say_hello, shortened};
+pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
+pub use sender::{SendError, Sender};
+pub use stream::{Closer, Stream};
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Both halves of one framed byte stream.
+#[derive(Debug)]
+pub struct Connection {
+    /// What comes in.
+    pub receiver: Receiver,
+    /// What goes out.
+    pub sender: Sender,
+    address: SocketAddr,
+}
+
+impl Connection {
+    /// Takes over a connected socket; `patience` is the longest wait without progress, for either direction.
+    ///
+    /// # Errors
+    /// When the socket's options cannot be set or it is no longer connected.
+    pub fn new(socket: TcpStream, patience: Duration) -> std::io::Result<Self> {
+        let address = socket.peer_addr()?;
+        let stream = Arc::new(Stream::plain(socket, patience)?);
+        let receiver = Receiver::new(Arc::clone(&stream), patience);
+        Ok(Self { receiver, sender: Sender::new(stream), address })
+    }
+
+    /// The other end's address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle with which another thread can end every wait on this connection.
+    #[must_use]
+    pub fn closer(&self) -> Closer {
+        self.sender.closer()
+    }
+
+    /// Sends what is queued, closes the sending side and reads on briefly, so that the last words arrive: a
+    /// socket that is dropped with unread bytes resets the connection, and a reset destroys what was under way.
+    pub fn close_gently(mut self) {
+        if self.sender.flush().is_ok() && self.sender.finish().is_ok() {
+            self.receiver.linger();
+        }
+    }
+}

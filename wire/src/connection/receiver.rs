@@ -1,0 +1,258 @@
+//! The receiving half: bounded lines, messages, and raw sections that cannot be left half read.
+
+use super::stream::{Stream, is_timeout};
+use crate::codec::{self, DecodeError, Decoded, MessageSet};
+use crate::limits::{LINE_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, SECTION_TIME_MAX};
+use crate::line::{LineBuffer, LineTooLong};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// After a section of at least this length the next read asks only for a line's worth, so that the following
+/// section's bytes go straight to their own buffer instead of through the line buffer.
+const BULK_SECTION_BYTES: u64 = 256 * 1024;
+const BULK_LINE_BYTES: usize = 1024;
+
+/// What the receiver was waiting for when its patience ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The next message.
+    Message,
+    /// The rest of a line that has begun.
+    Line,
+    /// The raw bytes of a section.
+    Section,
+    /// The first line of a connection.
+    Hello,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Message => "the next message",
+            Self::Line => "the end of a line",
+            Self::Section => "the bytes of a section",
+            Self::Hello => "the first line",
+        })
+    }
+}
+
+/// Why nothing more can be received, or what arrived is not understood.
+#[derive(Debug, Error)]
+pub enum ReceiveError {
+    /// The other end closed the connection in the middle of something.
+    #[error("the connection was closed in the middle of {0}")]
+    Closed(Half),
+    /// The other end was silent, or slower than an absolute deadline.
+    #[error("timed out waiting for {0}")]
+    TimedOut(Wait),
+    /// A line without end.
+    #[error(transparent)]
+    LineTooLong(#[from] LineTooLong),
+    /// A line that is no message here.
+    #[error(transparent)]
+    Message(#[from] DecodeError),
+    /// The connection broke.
+    #[error("the connection was lost: {0}")]
+    Lost(#[source] io::Error),
+}
+
+/// What was only half there when a connection closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// A line without its line feed.
+    Line,
+    /// A section without its last bytes.
+    Section,
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Line => "a line",
+            Self::Section => "a section",
+        })
+    }
+}
+
+/// A message, or the orderly end of the stream.
+pub type Received<Set> = Option<Decoded<Set>>;
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub struct Receiver {
+    stream: Arc<Stream>,
+    buffer: LineBuffer,
+    /// Raw bytes of the current section that nobody has read yet; the next line begins after them.
+    unread: u64,
+    read_ahead: usize,
+    patience: Duration,
+    /// What the socket's own timeout is now, so that it is set only when it changes.
+    timeout: Option<Duration>,
+}
+
+impl Receiver {
+    pub(super) fn new(stream: Arc<Stream>, patience: Duration) -> Self {
+        let buffer = LineBuffer::default();
+        Self { stream, buffer, unread: 0, read_ahead: usize::MAX, patience, timeout: None }
+    }
+
+    /// The longest wait without a byte.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Waits for the next message of `Set`; `None` is the orderly end of the stream.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`]; after `Message(UnknownType)` the next message can be received.
+    pub fn message<Set: MessageSet>(&mut self) -> Result<Received<Set>, ReceiveError> {
+        self.message_by(None)
+    }
+
+    /// As [`Receiver::message`], with an absolute deadline for the whole line, as for a first line.
+    ///
+    /// # Errors
+    /// As [`Receiver::message`].
+    pub fn message_by<Set: MessageSet>(&mut self, by: Option<Instant>) -> Result<Received<Set>, ReceiveError> {
+        self.discard_unread()?;
+        let mut deadline = by;
+        while !self.buffer.has_line() {
+            let waiting = if by.is_some() {
+                Wait::Hello
+            } else if self.buffer.is_empty() {
+                Wait::Message
+            } else {
+                deadline = deadline.or_else(|| Some(Instant::now() + LINE_TIME_MAX));
+                Wait::Line
+            };
+            if !self.fill(waiting, deadline)? {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(ReceiveError::Closed(Half::Line)) };
+            }
+        }
+        self.read_ahead = usize::MAX;
+        match self.buffer.next_line()? {
+            Some(line) => Ok(Some(codec::decode(line)?)),
+            None => Err(ReceiveError::Closed(Half::Line)),
+        }
+    }
+
+    /// Whether a message or the end of the stream is there without waiting.
+    pub fn is_ready(&mut self) -> bool {
+        self.buffer.has_line() || self.stream.is_readable_now()
+    }
+
+    /// Whether a whole line has already been taken from the socket.
+    pub fn holds_line(&mut self) -> bool {
+        self.unread == 0 && self.buffer.has_line()
+    }
+
+    /// The `byte_count` raw bytes that follow the line just received.
+    ///
+    /// What its user leaves unread is skipped before the next message: no early return can turn payload into
+    /// messages.
+    pub fn section(&mut self, byte_count: u64) -> SectionBytes<'_> {
+        self.unread = byte_count;
+        if byte_count >= BULK_SECTION_BYTES {
+            self.read_ahead = BULK_LINE_BYTES;
+        }
+        SectionBytes { receiver: self, deadline: Instant::now() + SECTION_TIME_MAX }
+    }
+
+    /// Reads on for a moment after the last words were sent, within bounds of time and bytes.
+    pub(super) fn linger(&mut self) {
+        let deadline = Instant::now() + LINGER_TIME_MAX;
+        self.patience = LINGER_TIME_MAX;
+        let mut left = LINGER_BYTES_MAX;
+        self.buffer.discard(u64::MAX);
+        while left > 0 && matches!(self.fill(Wait::Message, Some(deadline)), Ok(true)) {
+            left = left.saturating_sub(self.buffer.discard(u64::MAX));
+        }
+    }
+
+    fn discard_unread(&mut self) -> Result<(), ReceiveError> {
+        let deadline = Instant::now() + SECTION_TIME_MAX;
+        while self.unread > 0 {
+            self.unread -= self.buffer.discard(self.unread);
+            if self.unread > 0 && !self.fill(Wait::Section, Some(deadline))? {
+                return Err(ReceiveError::Closed(Half::Section));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once into the line buffer; false is the end of the stream.
+    fn fill(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<bool, ReceiveError> {
+        self.set_timeout(waiting, deadline)?;
+        let room = self.buffer.room(self.read_ahead);
+        if room.is_empty() {
+            return Err(LineTooLong.into());
+        }
+        let count = self.stream.read(room).map_err(|error| broken(error, waiting))?;
+        self.buffer.filled(count);
+        Ok(count > 0)
+    }
+
+    fn set_timeout(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<(), ReceiveError> {
+        let left = match deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => self.patience,
+        };
+        if left.is_zero() {
+            return Err(ReceiveError::TimedOut(waiting));
+        }
+        // A deadline that is further away than our patience changes nothing until it is near.
+        let timeout = left.min(self.patience);
+        if self.timeout != Some(timeout) {
+            self.stream.set_read_timeout(timeout).map_err(ReceiveError::Lost)?;
+            self.timeout = Some(timeout);
+        }
+        Ok(())
+    }
+}
+
+/// The raw bytes of one section, of which at most the announced number can be read.
+#[derive(Debug)]
+pub struct SectionBytes<'a> {
+    receiver: &'a mut Receiver,
+    deadline: Instant,
+}
+
+impl SectionBytes<'_> {
+    /// How many bytes were not read yet.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.receiver.unread
+    }
+
+    /// Fills `target`, which must not be longer than what is left, and counts it as read.
+    ///
+    /// # Errors
+    /// When the connection ends, breaks or stalls first.
+    pub fn read_exact(&mut self, mut target: &mut [u8]) -> Result<(), ReceiveError> {
+        while !target.is_empty() {
+            let count = self.read_some(target)?;
+            target = target.get_mut(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
+        let receiver = &mut *self.receiver;
+        let wanted = target.len().min(usize::try_from(receiver.unread).unwrap_or(usize::MAX));
+        let target = target.get_mut(..wanted).unwrap_or_default();
+        let mut count = receiver.buffer.take_into(target);
+        if count == 0 {
+            receiver.set_timeout(Wait::Section, Some(self.deadline))?;
+            count = receiver.stream.read(target).map_err(|error| broken(error, Wait::Section))?;
+        }
+        receiver.unread -= count as u64;
+        if count == 0 { Err(ReceiveError::Closed(Half::Section)) } else { Ok(count) }
+    }
+}
+
+fn broken(error: io::Error, waiting: Wait) -> ReceiveError {
+    if is_timeout(&error) { ReceiveError::TimedOut(waiting) } else { ReceiveError::Lost(error) }
+}

@@ -1,0 +1,89 @@
+//! The transport below the frames: a plain socket now; TLS will be a second variant, with the same calls.
+
+use rustix::fd::{AsFd, BorrowedFd};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A connected byte stream that two threads may use at once, one in each direction.
+#[derive(Debug)]
+pub struct Stream(Transport);
+
+#[derive(Debug)]
+enum Transport {
+    Plain(TcpStream),
+}
+
+impl Stream {
+    pub(super) fn plain(socket: TcpStream, patience: Duration) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        socket.set_write_timeout(Some(patience))?;
+        Ok(Self(Transport::Plain(socket)))
+    }
+
+    pub(super) fn set_read_timeout(&self, patience: Duration) -> io::Result<()> {
+        let Transport::Plain(socket) = &self.0;
+        // Zero would mean "wait for ever".
+        socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))
+    }
+
+    pub(super) fn read(&self, target: &mut [u8]) -> io::Result<usize> {
+        let Transport::Plain(socket) = &self.0;
+        retry_interrupted(|| (&mut &*socket).read(target))
+    }
+
+    pub(super) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        let Transport::Plain(socket) = &self.0;
+        (&mut &*socket).write_all(bytes)
+    }
+
+    /// The socket that bytes may be spliced into without passing through this program; none under TLS.
+    pub(super) fn raw_socket(&self) -> Option<BorrowedFd<'_>> {
+        let Transport::Plain(socket) = &self.0;
+        Some(socket.as_fd())
+    }
+
+    /// Whether a read would not wait: bytes or the end of the stream are there.
+    pub(super) fn is_readable_now(&self) -> bool {
+        let Transport::Plain(socket) = &self.0;
+        let mut set = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::IN)];
+        let now = rustix::event::Timespec::default();
+        rustix::event::poll(&mut set, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    pub(super) fn finish_sending(&self) -> io::Result<()> {
+        let Transport::Plain(socket) = &self.0;
+        socket.shutdown(Shutdown::Write)
+    }
+
+    fn close(&self) {
+        let Transport::Plain(socket) = &self.0;
+        // It may be closed already, which is what was wanted.
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// Ends a connection from another thread: every blocked read and write on it returns at once.
+#[derive(Debug, Clone)]
+pub struct Closer(pub(super) Arc<Stream>);
+
+impl Closer {
+    /// Closes both directions.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

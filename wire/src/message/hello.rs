@@ -1,0 +1,68 @@
+//! How a connection opens: `hello` and `welcome`.
+
+use super::{message_set, message_types};
+use crate::codec::only_map;
+use serde::{Deserialize, Serialize};
+
+/// What the end that speaks wants to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Opens a session of requests.
+    Client,
+    /// Answers sessions; changes files when it may.
+    Server,
+    /// Opens a link to a neighbour, and answers sessions that only read.
+    Peer,
+}
+
+/// The first line of whoever dialled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Program and version, for logs.
+    pub agent: String,
+    /// The major versions spoken, most wanted first.
+    pub versions: Vec<u64>,
+    /// `client` for a session, `peer` for a link.
+    pub role: Role,
+    /// 32 hex digits that tell this program from others: who continues its own upload is known by it.
+    pub process_id: String,
+}
+
+/// The answer to `hello` of whoever listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version picked of those offered; every later line carries it.
+    pub version: u64,
+    /// Program and version, for logs.
+    pub agent: String,
+    /// `server` or `peer`.
+    pub role: Role,
+    /// 32 hex digits that tell this program from others.
+    pub process_id: String,
+    /// What this end offers beyond reading: names from `PROTOCOL.md`; unknown ones are ignored.
+    pub features: Vec<String>,
+    /// The limits of this end.
+    #[serde(deserialize_with = "only_map")]
+    pub limits: SessionLimits,
+}
+
+/// The maxima that whoever sends to this end keeps to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLimits {
+    /// One control line with its line feed, in bytes.
+    pub line_bytes_max: u64,
+    /// One section, in bytes.
+    pub section_bytes_max: u64,
+    /// A WRITE that need not wait for `ready`, in bytes.
+    pub small_write_bytes_max: u64,
+    /// Requests that are sent before the answers of earlier ones are complete.
+    pub requests_in_flight_max: u64,
+}
+
+message_types! { Hello = "hello", Welcome = "welcome" }
+
+message_set! {
+    /// What may stand on the first line of whoever dialled.
+    Opening { Hello(Hello) = "hello" }
+}

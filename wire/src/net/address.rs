@@ -1,0 +1,116 @@
+//! `HOST:PORT` as people type it, and the socket addresses it stands for.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A host's name or number and a port; IPv6 numbers stand in brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
+
+/// Why a text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// No colon before a port.
+    #[error("an address is HOST:PORT, as 127.0.0.1:10000 or [::1]:10000")]
+    NoPort,
+    /// The port is no number from 0 to 65535.
+    #[error("'{0}' is no port: a port is a number from 0 to 65535")]
+    BadPort(String),
+    /// Nothing before the port.
+    #[error("the address names no host")]
+    NoHost,
+    /// An IPv6 number without brackets, or brackets around something else.
+    #[error("an IPv6 address stands in brackets, as [::1]:10000")]
+    BadBrackets,
+}
+
+impl Address {
+    /// Puts the two together; a bare IPv6 number as host is taken as it is.
+    ///
+    /// # Errors
+    /// When either is none.
+    pub fn new(host: &str, port: &str) -> Result<Self, AddressError> {
+        let number = port.parse().map_err(|_| AddressError::BadPort(port.to_owned()))?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        match host {
+            "" => Err(AddressError::NoHost),
+            _ if host.contains(['[', ']']) => Err(AddressError::BadBrackets),
+            _ => Ok(Self { host: host.to_owned(), port: number }),
+        }
+    }
+
+    /// The socket addresses to try, in order. `localhost` is 127.0.0.1 and ::1 whatever a resolver says.
+    ///
+    /// # Errors
+    /// When the resolver knows no such host.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        if self.host.eq_ignore_ascii_case("localhost") {
+            let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            return Ok(both.map(|number| SocketAddr::new(number, self.port)).to_vec());
+        }
+        Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (host, port) = text.rsplit_once(':').ok_or(AddressError::NoPort)?;
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        if host.contains(':') && !bracketed {
+            return Err(AddressError::BadBrackets);
+        }
+        Self::new(host, port)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(formatter, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(formatter, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written_alike() {
+        for text in ["127.0.0.1:10000", "[::1]:1", "localhost:0", "files.example:65535"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        assert_eq!(Address::new("::1", "5").unwrap().to_string(), "[::1]:5");
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_why() {
+        assert_eq!("host".parse::<Address>(), Err(AddressError::NoPort));
+        assert_eq!("host:65536".parse::<Address>(), Err(AddressError::BadPort("65536".into())));
+        assert_eq!(":1".parse::<Address>(), Err(AddressError::NoHost));
+        assert_eq!("::1:1".parse::<Address>(), Err(AddressError::BadBrackets));
+        assert_eq!("[::1:1".parse::<Address>(), Err(AddressError::BadBrackets));
+    }
+
+    #[test]
+    fn localhost_is_loopback_without_asking_a_resolver() {
+        let addresses = "LocalHost:7".parse::<Address>().unwrap().resolve().unwrap();
+        assert!(addresses.iter().all(|address| address.ip().is_loopback()) && addresses.len() == 2);
+    }
+}

@@ -1,0 +1,106 @@
+//! Admission, drain and panics of a service, over real loopback sockets.
+
+use super::*;
+use crate::connection::{Opened, OpeningError, accept_hello, say_hello};
+use crate::error_code::ErrorCode;
+use crate::message::{Hello, Role, SessionLimits, Welcome};
+use crate::net::{Address, dial};
+use std::sync::mpsc;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Says welcome, tells the test, and holds one request open until the test lets go.
+struct Holding {
+    begun: mpsc::SyncSender<()>,
+    release: crossbeam_channel::Receiver<()>,
+}
+
+impl Serve for Holding {
+    fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+        accept_hello(&mut connection, &welcome()).unwrap();
+        let running = slot.begin("hold".into());
+        self.begun.send(()).unwrap();
+        self.release.recv().unwrap();
+        drop(running);
+    }
+}
+
+struct Panicking;
+
+impl Serve for Panicking {
+    fn serve(&self, _: Connection, _: &SessionSlot) {
+        panic!("on purpose");
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        version: 1,
+        agent: "test".into(),
+        role: Role::Server,
+        process_id: "0".repeat(32),
+        features: Vec::new(),
+        limits: SessionLimits::ours(),
+    }
+}
+
+fn start(connections_max: usize, serve: Arc<dyn Serve>) -> Service {
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    Service::start(listener, Admission { connections_max, patience: PATIENCE }, serve).unwrap()
+}
+
+fn open(service: &Service) -> Result<(Connection, Opened), OpeningError> {
+    let mut connection = dial(&Address::from(service.address()), PATIENCE, false).unwrap();
+    let opened = say_hello(&mut connection, &Hello::of_client("test", &"1".repeat(32)))?;
+    Ok((connection, opened))
+}
+
+fn refusal(result: Result<(Connection, Opened), OpeningError>) -> Option<ErrorCode> {
+    match result {
+        Err(OpeningError::Refused(refused)) => Some(refused.code),
+        _ => None,
+    }
+}
+
+fn holding(connections_max: usize) -> (Service, mpsc::Receiver<()>, crossbeam_channel::Sender<()>) {
+    let (begun, has_begun) = mpsc::sync_channel(8);
+    let (let_go, release) = bounded(8);
+    (start(connections_max, Arc::new(Holding { begun, release })), has_begun, let_go)
+}
+
+#[test]
+fn one_connection_past_the_limit_is_refused_as_busy_and_admitted_later() {
+    let (service, has_begun, let_go) = holding(1);
+    let first = open(&service).unwrap();
+    has_begun.recv().unwrap();
+    assert_eq!(refusal(open(&service)), Some(ErrorCode::Busy));
+    let_go.send(()).unwrap();
+    drop(first);
+    let admitted = std::iter::repeat_with(|| open(&service)).find_map(Result::ok);
+    has_begun.recv().unwrap();
+    let_go.send(()).unwrap();
+    assert!(admitted.is_some());
+}
+
+#[test]
+fn a_drain_waits_for_the_running_request_and_refuses_newcomers() {
+    let (service, has_begun, let_go) = holding(4);
+    let _connection = open(&service).unwrap();
+    has_begun.recv().unwrap();
+    assert_eq!(service.drain(), 1);
+    assert!(service.emptied().try_recv().is_err(), "a request still runs");
+    assert_eq!(refusal(open(&service)), Some(ErrorCode::Stopping));
+    let_go.send(()).unwrap();
+    service.emptied().recv_timeout(PATIENCE).unwrap();
+    assert_eq!(service.cut(), 0);
+}
+
+#[test]
+fn a_panic_in_one_session_ends_that_session_alone() {
+    let service = start(4, Arc::new(Panicking));
+    for _ in 0..3 {
+        assert!(open(&service).is_err());
+    }
+    assert_eq!(service.drain(), 0);
+    service.emptied().recv_timeout(PATIENCE).unwrap();
+}

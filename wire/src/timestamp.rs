@@ -1,0 +1,95 @@
+//! Moments on the wire: RFC 3339 text in UTC. Must not know any clock.
+
+use jiff::Timestamp as Moment;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// A file's time of last modification, to the nanosecond, years -9999 to 9999; outside, it is clamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(Moment);
+
+impl Timestamp {
+    /// From seconds and nanoseconds since 1970-01-01T00:00:00Z, clamped to what can be written.
+    #[must_use]
+    pub fn from_unix(seconds: i64, nanoseconds: u32) -> Self {
+        let clamped = if seconds < 0 { Moment::MIN } else { Moment::MAX };
+        let nanoseconds = i32::try_from(nanoseconds.min(999_999_999)).unwrap_or(0);
+        Self(Moment::new(seconds, 0).map_or(clamped, |whole| {
+            Moment::from_nanosecond(whole.as_nanosecond() + i128::from(nanoseconds)).unwrap_or(clamped)
+        }))
+    }
+
+    /// Whole seconds since 1970, rounded down, and the nanoseconds after them (0 to 999,999,999).
+    #[must_use]
+    pub fn to_unix(self) -> (i64, u32) {
+        let total = self.0.as_nanosecond();
+        let seconds = i64::try_from(total.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+        (seconds, u32::try_from(total.rem_euclid(1_000_000_000)).unwrap_or(0))
+    }
+
+    /// Without the fraction of a second: what listings show.
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        Self::from_unix(self.to_unix().0, 0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TimestampText)
+    }
+}
+
+struct TimestampText;
+
+impl de::Visitor<'_> for TimestampText {
+    type Value = Timestamp;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a time as in 2026-11-20T12:00:00Z")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        text.parse().map(Timestamp).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn years_before_1970_and_after_2038_keep_their_nanoseconds() {
+        for (seconds, nanoseconds) in [(-2_177_452_800, 1), (-1, 999_999_999), (4_300_000_000, 5), (0, 0)] {
+            assert_eq!(Timestamp::from_unix(seconds, nanoseconds).to_unix(), (seconds, nanoseconds));
+        }
+    }
+
+    #[test]
+    fn moments_that_cannot_be_written_are_clamped() {
+        assert_eq!(Timestamp::from_unix(i64::MAX, 0).0, Moment::MAX);
+        assert_eq!(Timestamp::from_unix(i64::MIN, 7).0, Moment::MIN);
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_back_is_the_identity(seconds in any::<i64>(), nanoseconds in 0u32..1_000_000_000) {
+            let moment = Timestamp::from_unix(seconds, nanoseconds);
+            let text = serde_json::to_string(&moment).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), moment);
+        }
+    }
+}
