@@ -35,7 +35,12 @@ impl LineSplitter {
         let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
         self.keep(parts.next().unwrap_or_default());
         match parts.next() {
-            Some(after) => (Some(self.finished_line()), after),
+            Some(after) => {
+                if self.kept.last() == Some(&b'\r') {
+                    self.kept.pop();
+                }
+                (Some(self.finished_line()), after)
+            }
             None => (None, &[]),
         }
     }
@@ -56,11 +61,8 @@ impl LineSplitter {
     }
 
     fn finished_line(&mut self) -> InputLine {
-        let mut line = std::mem::take(&mut self.kept);
+        let line = std::mem::take(&mut self.kept);
         let too_long = std::mem::take(&mut self.too_long);
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
         if too_long || line.len() > LINE_BYTES_MAX {
             return Err(LineError::TooLong);
         }

@@ -2,6 +2,8 @@
 //!
 //! It must not know what is logged, and no line that it writes has a line end inside.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
@@ -30,6 +32,18 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, with `time`, `level`, `program` and `message`.
     Json,
+}
+
+/// An error with what caused it, as one text: `the state folder cannot be used: Permission denied`.
+#[derive(Debug, Clone, Copy)]
+pub struct WithCauses<'a>(pub &'a dyn Error);
+
+impl fmt::Display for WithCauses<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut causes = std::iter::successors(self.0.source(), |cause| Error::source(*cause));
+        causes.try_for_each(|cause| write!(formatter, ": {cause}"))
+    }
 }
 
 /// Starts writing logs to standard error. `RUST_LOG` chooses the lines where neither `--verbose` nor
@@ -100,5 +114,12 @@ mod tests {
         assert_eq!(level(LevelFilter::Info, 1, false), LevelFilter::Debug);
         assert_eq!(level(LevelFilter::Info, 200, false), LevelFilter::Trace);
         assert_eq!(level(LevelFilter::Info, 2, true), LevelFilter::Error);
+    }
+
+    #[test]
+    fn an_error_names_its_causes_in_order() {
+        let error = crate::stop::StopError::Event(io::Error::other("none left"));
+        let text = WithCauses(&error).to_string();
+        assert_eq!(text, "no event descriptor for the stop signal: none left");
     }
 }

@@ -5,6 +5,7 @@
 mod environment;
 mod generate;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser};
@@ -62,7 +63,15 @@ impl CommonOptions {
 /// process as clap does: 0 after `--help` and `--version`, even if nobody reads them, and 2 for wrong
 /// usage.
 pub fn parse<P: Parser>(prefix: &str) -> P {
+    try_parse_from(prefix, std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Like [`parse`], from any arguments (the first is the program's name) and without ending anything.
+pub fn try_parse_from<P: Parser>(
+    prefix: &str,
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<P, clap::Error> {
     let mut command = with_environment(P::command(), prefix);
-    let mut matches = command.get_matches_mut();
-    P::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
