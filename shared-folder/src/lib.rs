@@ -1,1 +1,11 @@
-//! (to be written)
+//! What one machine does with a folder: catalogue, digests, safe landing of files, serving it and fetching into it.
+//!
+//! Modules stand in reading order: each one uses only modules declared below it. Only this crate opens files of
+//! a share. Must not know any command line or terminal.
+
+pub mod incoming;
+pub mod hashing;
+pub mod scan;
+pub mod words;
+pub mod kinds;
+pub mod folder;

@@ -1,0 +1,281 @@
+//! The served folder as an open directory: the single place where a shared path becomes a file.
+//!
+//! Every access goes below the handle and never by comparing strings, so neither names, links nor races lead
+//! outside. Links are followed only to targets inside. Must not know any message.
+
+mod beneath;
+mod change;
+mod error;
+mod hidden;
+mod remove;
+
+pub use error::FolderError;
+
+use beneath::{open_beneath, open_for_status};
+use hidden::Hidden;
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use wire::path::SharedPath;
+use wire::timestamp::Timestamp;
+
+/// An open directory, and what lies in it that is not shared.
+#[derive(Debug)]
+pub struct Folder {
+    root: OwnedFd,
+    /// The program's own state folder, where it lies inside the share.
+    hidden: Option<Hidden>,
+    gate: Mutex<()>,
+}
+
+/// A file's place on its device: what a name leads to, whatever the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Inode {
+    /// The device's number.
+    pub device: u64,
+    /// The number on it.
+    pub number: u64,
+}
+
+/// One state of one file: another state has another identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Which file.
+    pub inode: Inode,
+    /// Its length, in bytes.
+    pub byte_count: u64,
+    /// When its content changed: seconds and nanoseconds since 1970.
+    pub modified: (i64, u32),
+    /// When its content or attributes changed, by the kernel's own clock.
+    pub changed: (i64, u32),
+}
+
+/// What a name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A FIFO, socket or device: never opened.
+    Special,
+}
+
+/// What is known of a file or folder without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// File, folder or neither.
+    pub shape: Shape,
+    /// Bytes of content; 0 for a folder.
+    pub byte_count: u64,
+    /// When the content last changed.
+    pub modified: Timestamp,
+    /// Whether its owner may run it; false for a folder.
+    pub executable: bool,
+    /// Which state of which file this is.
+    pub identity: Identity,
+    /// The permission bits, without setuid, setgid and sticky.
+    pub(crate) permissions: u32,
+}
+
+/// A file opened for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Positioned at its start.
+    pub file: File,
+    /// As it was when it was opened.
+    pub status: Status,
+}
+
+/// A folder opened, and the last part of a path in it.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) folder: FolderHandle<'a>,
+    pub(crate) name: &'a str,
+}
+
+/// The root is borrowed, a folder below it owned.
+#[derive(Debug)]
+pub(crate) enum FolderHandle<'a> {
+    Root(BorrowedFd<'a>),
+    Below(OwnedFd),
+}
+
+/// The state of a file, read again from its handle: tells whether it changed since.
+///
+/// # Errors
+/// When the handle's device fails.
+pub fn identity_of(file: &File) -> Result<Identity, FolderError> {
+    Ok(Status::of(&fstat(file)?).identity)
+}
+
+impl Folder {
+    /// Opens `path` from the ambient file system; a link is resolved once, here.
+    ///
+    /// # Errors
+    /// When it is not there, no folder, or may not be read.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self { root, hidden: None, gate: Mutex::new(()) })
+    }
+
+    /// Hides the program's own state folder, in case it lies inside the share.
+    ///
+    /// # Errors
+    /// When `state_folder` cannot be inspected.
+    pub fn hiding(mut self, state_folder: &Path) -> Result<Self, FolderError> {
+        self.hidden = Hidden::find(self.root_status()?.identity.inode, state_folder)?;
+        Ok(self)
+    }
+
+    /// What `path` leads to, following links that stay inside.
+    ///
+    /// # Errors
+    /// When nothing is there, or the way leads outside.
+    pub fn status(&self, path: &SharedPath) -> Result<Status, FolderError> {
+        let place = self.place(path)?;
+        self.status_in(&place, path).map(|(status, _)| status)
+    }
+
+    /// The status of the folder itself.
+    ///
+    /// # Errors
+    /// When its device fails.
+    pub fn root_status(&self) -> Result<Status, FolderError> {
+        Ok(Status::of(&fstat(&self.root)?))
+    }
+
+    /// Opens a regular file for reading; anything else is refused without being opened.
+    ///
+    /// # Errors
+    /// When it is no regular file, is not there, or the way leads outside.
+    pub fn open_file(&self, path: &SharedPath) -> Result<OpenFile, FolderError> {
+        let place = self.place(path)?;
+        let (status, is_link) = self.status_in(&place, path)?;
+        if status.shape != Shape::File {
+            return Err(FolderError::NotAFile);
+        }
+        // NONBLOCK: should a FIFO have taken the name since, opening it must not wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let handle = if is_link {
+            open_beneath(self.root.as_fd(), path.as_str(), flags)?
+        } else {
+            openat(place.folder.as_fd(), place.name, flags | OFlags::NOFOLLOW, Mode::empty())?
+        };
+        let status = Status::of(&fstat(&handle)?);
+        if status.shape != Shape::File || self.is_hidden(status.identity.inode) {
+            return Err(FolderError::NotAFile);
+        }
+        Ok(OpenFile { file: File::from(handle), status })
+    }
+
+    /// Opens a folder for listing; `None` is the share's root.
+    pub(crate) fn open_folder(&self, path: Option<&SharedPath>) -> Result<FolderHandle<'_>, FolderError> {
+        let Some(path) = path else { return Ok(FolderHandle::Root(self.root.as_fd())) };
+        let handle = self.open_below(path.as_str()).map_err(|error| match error {
+            // The way may be blocked by a file; only the last part is "not a folder".
+            FolderError::NotAFolder if self.status(path).is_err() => FolderError::NotFound,
+            other => other,
+        })?;
+        Ok(FolderHandle::Below(handle))
+    }
+
+    /// Opens the folder that `path` lies in.
+    pub(crate) fn place<'a>(&'a self, path: &'a SharedPath) -> Result<Place<'a>, FolderError> {
+        let folder = match path.as_str().rsplit_once('/') {
+            None => FolderHandle::Root(self.root.as_fd()),
+            Some((folder, _)) => FolderHandle::Below(self.open_below(folder).map_err(not_on_the_way)?),
+        };
+        Ok(Place { folder, name: path.name() })
+    }
+
+    /// The status of what stands in `place`, and whether it got there through a link.
+    pub(crate) fn status_in(&self, place: &Place<'_>, path: &SharedPath) -> Result<(Status, bool), FolderError> {
+        let stat = statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        let stat = if is_link { fstat(open_for_status(self.root.as_fd(), path.as_str())?)? } else { stat };
+        let status = Status::of(&stat);
+        if self.is_hidden(status.identity.inode) {
+            return Err(FolderError::NotFound);
+        }
+        Ok((status, is_link))
+    }
+
+    /// Whether this is the program's own state folder or one of its files, whatever name or link led there.
+    pub(crate) fn is_hidden(&self, inode: Inode) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.covers(inode))
+    }
+
+    /// Held between the last look at a target and the rename over it, so that no other landing of this process
+    /// comes between them.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_below(&self, path: &str) -> Result<OwnedFd, FolderError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = open_beneath(self.root.as_fd(), path, flags)?;
+        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(&handle)?)) {
+            return Err(FolderError::NotFound);
+        }
+        Ok(handle)
+    }
+}
+
+impl FolderHandle<'_> {
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(handle) => *handle,
+            Self::Below(handle) => handle.as_fd(),
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> Result<OwnedFd, FolderError> {
+        match self {
+            Self::Root(handle) => Ok(rustix::io::fcntl_dupfd_cloexec(handle, 0)?),
+            Self::Below(handle) => Ok(handle),
+        }
+    }
+}
+
+impl Inode {
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, number: stat.st_ino }
+    }
+}
+
+impl Status {
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let shape = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Shape::File,
+            FileType::Directory => Shape::Folder,
+            _ => Shape::Special,
+        };
+        let is_file = shape == Shape::File;
+        let byte_count = if is_file { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
+        let modified = (stat.st_mtime, nanoseconds(stat.st_mtime_nsec));
+        let changed = (stat.st_ctime, nanoseconds(stat.st_ctime_nsec));
+        Self {
+            shape,
+            byte_count,
+            modified: Timestamp::from_unix(modified.0, modified.1),
+            executable: is_file && stat.st_mode & 0o100 != 0,
+            identity: Identity { inode: Inode::of(stat), byte_count, modified, changed },
+            permissions: stat.st_mode & 0o777,
+        }
+    }
+}
+
+fn nanoseconds(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(0)
+}
+
+fn not_on_the_way(error: FolderError) -> FolderError {
+    if matches!(error, FolderError::NotAFolder) { FolderError::NotFound } else { error }
+}
+
+#[cfg(test)]
+mod tests;

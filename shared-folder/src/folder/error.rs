@@ -1,0 +1,88 @@
+//! What can go wrong below the served folder.
+
+use rustix::io::Errno;
+use std::io;
+use thiserror::Error;
+
+/// Why a name below the folder could not be used. The texts are for the other end: no local path, nothing of the
+/// operating system.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// Nothing has that name.
+    #[error("there is nothing of that name")]
+    NotFound,
+    /// The name is taken.
+    #[error("there is something of that name already")]
+    Exists,
+    /// A folder, device, FIFO or socket where a file is needed.
+    #[error("it is no regular file")]
+    NotAFile,
+    /// Something else where a folder is needed.
+    #[error("it is no folder")]
+    NotAFolder,
+    /// The folder has entries.
+    #[error("the folder is not empty")]
+    NotEmpty,
+    /// The way leads out of the share.
+    #[error("a link on the way leads out of the shared folder")]
+    LeadsOutside,
+    /// A link that leads nowhere, or in circles.
+    #[error("a link on the way leads nowhere")]
+    LeadsNowhere,
+    /// The operating system does not let this program do it.
+    #[error("the file system does not allow it")]
+    NotAllowed,
+    /// A folder into itself.
+    #[error("a folder cannot become part of itself")]
+    IntoItself,
+    /// Source and target are on different file systems.
+    #[error("it is on another file system: copy it there and delete it here")]
+    OtherFileSystem,
+    /// The file system is mounted read-only.
+    #[error("the file system is read-only")]
+    ReadOnly,
+    /// The file system cannot store such a name.
+    #[error("the file system cannot store that name")]
+    BadName,
+    /// The disk or a quota is full.
+    #[error("there is no space left")]
+    NoSpace,
+    /// Larger than the file system or a limit of the process allows.
+    #[error("the file would be too large")]
+    TooLarge,
+    /// Names changed faster than they could be followed.
+    #[error("the folder changes too fast: try again")]
+    Unsteady,
+    /// Everything else.
+    #[error("the file system failed")]
+    Failed(#[source] io::Error),
+}
+
+impl From<Errno> for FolderError {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::NOENT | Errno::NXIO => Self::NotFound,
+            Errno::EXIST => Self::Exists,
+            Errno::ISDIR => Self::NotAFile,
+            Errno::NOTDIR => Self::NotAFolder,
+            Errno::NOTEMPTY => Self::NotEmpty,
+            Errno::LOOP => Self::LeadsNowhere,
+            Errno::ACCESS | Errno::PERM => Self::NotAllowed,
+            Errno::ROFS => Self::ReadOnly,
+            Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL => Self::BadName,
+            Errno::NOSPC | Errno::DQUOT => Self::NoSpace,
+            Errno::FBIG => Self::TooLarge,
+            Errno::AGAIN | Errno::STALE => Self::Unsteady,
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<io::Error> for FolderError {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(number) => Self::from(number),
+            None => Self::Failed(error),
+        }
+    }
+}

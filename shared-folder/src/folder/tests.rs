@@ -1,0 +1,136 @@
+//! Confinement, kinds of things, and changes of names, on real folders.
+
+use super::*;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+fn share() -> (tempfile::TempDir, Folder) {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(place.path().join("share/sub/deep")).unwrap();
+    std::fs::write(place.path().join("outside.txt"), "canary").unwrap();
+    std::fs::write(place.path().join("share/a.txt"), "alpha").unwrap();
+    std::fs::write(place.path().join("share/sub/b.txt"), "beta").unwrap();
+    let folder = Folder::open(&place.path().join("share")).unwrap();
+    (place, folder)
+}
+
+fn path(text: &str) -> SharedPath {
+    SharedPath::parse(text).unwrap()
+}
+
+#[test]
+fn promise_3_links_that_lead_outside_are_not_followed() {
+    let (place, folder) = share();
+    let root = place.path().join("share");
+    symlink(place.path(), root.join("up")).unwrap();
+    symlink("../outside.txt", root.join("file")).unwrap();
+    symlink("../../outside.txt", root.join("sub/file")).unwrap();
+    for name in ["up/outside.txt", "file", "sub/file", "up"] {
+        assert!(matches!(folder.status(&path(name)), Err(FolderError::LeadsOutside)), "{name}");
+        assert!(matches!(folder.open_file(&path(name)), Err(FolderError::LeadsOutside)), "{name}");
+    }
+    assert!(matches!(folder.make_folders(&path("up/new/folder")), Err(FolderError::LeadsOutside)));
+    assert!(matches!(folder.rename(&path("a.txt"), &path("up/x"), true), Err(FolderError::LeadsOutside)));
+    assert!(matches!(folder.rename(&path("a.txt"), &path("file"), true), Err(FolderError::LeadsOutside)));
+    assert!(matches!(folder.remove(&path("up/outside.txt"), true, &mut |_| true), Err(FolderError::LeadsOutside)));
+    assert_eq!(std::fs::read(place.path().join("outside.txt")).unwrap(), b"canary");
+}
+
+#[test]
+fn links_that_stay_inside_are_followed() {
+    let (place, folder) = share();
+    symlink("sub", place.path().join("share/link")).unwrap();
+    symlink("../a.txt", place.path().join("share/sub/up")).unwrap();
+    assert_eq!(folder.status(&path("link/b.txt")).unwrap().byte_count, 4);
+    assert_eq!(folder.open_file(&path("sub/up")).unwrap().status.byte_count, 5);
+    folder.make_folders(&path("link/new/one")).unwrap();
+    assert!(place.path().join("share/sub/new/one").is_dir());
+}
+
+#[test]
+fn dangling_links_are_neither_read_nor_created_through() {
+    let (place, folder) = share();
+    symlink("../ghost", place.path().join("share/out")).unwrap();
+    symlink("ghost", place.path().join("share/in")).unwrap();
+    assert!(matches!(folder.status(&path("in")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.make_folders(&path("in")), Err(FolderError::LeadsNowhere)));
+    assert!(folder.make_folders(&path("out/x")).is_err());
+    assert!(matches!(folder.rename(&path("a.txt"), &path("in"), true), Err(FolderError::LeadsNowhere)));
+    assert!(!place.path().join("ghost").exists() && !place.path().join("share/ghost").exists());
+}
+
+#[test]
+fn fifos_are_refused_without_being_opened() {
+    let (place, folder) = share();
+    let fifo = place.path().join("share/fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::from_raw_mode(0o600)).unwrap();
+    assert!(matches!(folder.open_file(&path("fifo")), Err(FolderError::NotAFile)));
+    assert_eq!(folder.status(&path("fifo")).unwrap().shape, Shape::Special);
+    assert!(matches!(folder.open_file(&path("sub")), Err(FolderError::NotAFile)));
+}
+
+#[test]
+fn the_state_folder_inside_the_share_is_hidden_from_every_way_in() {
+    let (place, folder) = share();
+    let state = place.path().join("share/sub/state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("key"), "secret").unwrap();
+    symlink("sub/state", place.path().join("share/folder-link")).unwrap();
+    symlink("sub/state/key", place.path().join("share/file-link")).unwrap();
+    let folder = folder.hiding(&state).unwrap();
+    for name in ["sub/state", "sub/state/key", "folder-link/key", "file-link", "folder-link"] {
+        assert!(folder.status(&path(name)).is_err(), "{name}");
+        assert!(folder.open_file(&path(name)).is_err(), "{name}");
+        assert!(folder.open_folder(Some(&path(name))).is_err(), "{name}");
+    }
+    assert!(folder.remove(&path("sub"), true, &mut |_| true).is_err());
+    assert!(folder.rename(&path("sub/state"), &path("mine"), false).is_err());
+    assert_eq!(std::fs::read(state.join("key")).unwrap(), b"secret");
+    assert_eq!(folder.status(&path("a.txt")).unwrap().byte_count, 5);
+}
+
+#[test]
+fn a_state_folder_elsewhere_costs_nothing() {
+    let (place, folder) = share();
+    assert!(folder.hiding(place.path()).unwrap().hidden.is_none());
+}
+
+#[test]
+fn renaming_keeps_both_ends_when_the_target_is_taken() {
+    let (place, folder) = share();
+    std::fs::write(place.path().join("share/c.txt"), "gamma").unwrap();
+    let rename = |from: &str, to: &str, replace| folder.rename(&path(from), &path(to), replace);
+    assert!(matches!(rename("a.txt", "c.txt", false), Err(FolderError::Exists)));
+    assert!(matches!(rename("a.txt", "a.txt", false), Err(FolderError::Exists)));
+    assert!(rename("a.txt", "a.txt", true).is_ok());
+    assert!(matches!(rename("sub", "sub/deep/x", false), Err(FolderError::IntoItself)));
+    assert!(matches!(rename("a.txt", "sub", true), Err(FolderError::NotAFile)));
+    assert!(matches!(rename("sub", "a.txt", true), Err(FolderError::NotAFolder)));
+    assert!(matches!(rename("ghost", "x", true), Err(FolderError::NotFound)));
+    assert_eq!(std::fs::read(place.path().join("share/a.txt")).unwrap(), b"alpha");
+    rename("a.txt", "c.txt", true).unwrap();
+    assert_eq!(std::fs::read(place.path().join("share/c.txt")).unwrap(), b"alpha");
+}
+
+#[test]
+fn removing_a_tree_follows_no_link_and_leaves_what_is_outside() {
+    let (place, folder) = share();
+    symlink(place.path(), place.path().join("share/sub/deep/up")).unwrap();
+    for number in 0..700 {
+        std::fs::create_dir_all(place.path().join(format!("share/sub/{number}/x/y"))).unwrap();
+        std::fs::write(place.path().join(format!("share/sub/{number}/x/file")), "1").unwrap();
+    }
+    assert!(matches!(folder.remove(&path("sub"), false, &mut |_| true), Err(FolderError::NotEmpty)));
+    folder.remove(&path("sub"), true, &mut |_| true).unwrap();
+    assert!(!place.path().join("share/sub").exists());
+    assert!(place.path().join("outside.txt").exists());
+}
+
+#[test]
+fn the_executable_bit_and_odd_times_are_seen() {
+    let (place, folder) = share();
+    let file = place.path().join("share/a.txt");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    let status = folder.status(&path("a.txt")).unwrap();
+    assert!(status.executable);
+    assert_eq!(status.permissions, 0o755, "setuid is not kept");
+}

@@ -1,0 +1,433 @@
+//! A file that lands: a temporary name beside its target, verified, synced, renamed.
+//!
+//! Both ends use it, the server for WRITE and the client for READ. Whatever goes wrong, the old file stays as it
+//! was; a resumable landing keeps what arrived, any other removes it. Must not know any message.
+
+mod base;
+mod steps;
+mod sweep;
+mod temporary;
+
+pub use steps::{Probe, Step};
+pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
+
+use crate::folder::{Folder, FolderError, Identity, Place, Shape, Status};
+use crate::hashing::{BUFFER_BYTES, Hashing};
+use base::Base;
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, fsync, ftruncate, futimens, renameat_with, statat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use temporary::Temporary;
+use thiserror::Error;
+use wire::connection::{ReceiveError, SectionBytes};
+use wire::digest::{Digest, PieceValue};
+use wire::limits::PIECE_BYTES;
+use wire::path::SharedPath;
+use wire::timestamp::Timestamp;
+
+/// How a file is to land.
+#[derive(Clone, Default)]
+pub struct Landing {
+    /// Its length, where it is announced.
+    pub byte_count: Option<u64>,
+    /// The modification time it gets; none is the time of landing.
+    pub modified: Option<Timestamp>,
+    /// The executable bit; none keeps that of the file it replaces.
+    pub executable: Option<bool>,
+    /// Refuse to replace anything.
+    pub new: bool,
+    /// Replace only this state of the target.
+    pub replaces: Option<Identity>,
+    /// Keep what arrived when the transfer breaks, and begin with what an earlier one left.
+    pub resumable: bool,
+    /// Sync data and folder before saying that it landed.
+    pub synced: bool,
+    /// Watches the steps to disk, and may make them fail; none in ordinary use.
+    pub probe: Option<Arc<dyn Probe>>,
+}
+
+impl std::fmt::Debug for Landing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Landing").field("byte_count", &self.byte_count).finish_non_exhaustive()
+    }
+}
+
+/// Why a file did not land. The old one is there, byte for byte.
+#[derive(Debug, Error)]
+pub enum LandingError {
+    /// Below the folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Another transfer is landing there and owns what was kept.
+    #[error("another upload to that name is running")]
+    Busy,
+    /// The target is not, or no longer, the version that was to be replaced.
+    #[error("the file is not the version that was to be replaced")]
+    Changed,
+    /// More, fewer or other bytes than were announced.
+    #[error("{received} bytes arrived where {announced} were announced")]
+    WrongLength {
+        /// As announced.
+        announced: u64,
+        /// As received.
+        received: u64,
+    },
+    /// The bytes are not those of the digest.
+    #[error("what arrived does not have the announced digest")]
+    WrongDigest {
+        /// What arrived has this digest.
+        actual: Digest,
+    },
+    /// A section where none may be.
+    #[error("a section at offset {offset} does not continue the file at {expected}")]
+    Misplaced {
+        /// Where it began.
+        offset: u64,
+        /// Where it should have begun.
+        expected: u64,
+    },
+    /// The bytes did not arrive.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// The hashing thread is gone: a bug of ours.
+    #[error("the hash was lost")]
+    HashLost,
+}
+
+/// Where the bytes of a section come from: a connection, or memory.
+pub trait SectionSource {
+    /// Bytes that were not read yet.
+    fn left(&self) -> u64;
+
+    /// Fills `target`, which is not longer than what is left.
+    ///
+    /// # Errors
+    /// When the bytes do not arrive.
+    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError>;
+}
+
+impl SectionSource for SectionBytes<'_> {
+    fn left(&self) -> u64 {
+        SectionBytes::left(self)
+    }
+
+    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError> {
+        SectionBytes::read_exact(self, target)
+    }
+}
+
+impl SectionSource for &[u8] {
+    fn left(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError> {
+        let (now, later) = self.split_at(target.len().min(self.len()));
+        if let Some(start) = target.get_mut(..now.len()) {
+            start.copy_from_slice(now);
+        }
+        *self = later;
+        Ok(())
+    }
+}
+
+/// A file that has landed.
+#[derive(Debug, Clone)]
+pub struct Landed {
+    /// Its length.
+    pub byte_count: u64,
+    /// Its digest, computed from what arrived.
+    pub digest: Digest,
+    /// The values of its pieces.
+    pub pieces: Vec<PieceValue>,
+    /// How many bytes of it were taken from the base and did not have to be sent.
+    pub reused: u64,
+    /// What stands on the disk now.
+    pub identity: Identity,
+}
+
+/// A file on its way to its name.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    target: &'a Folder,
+    folder: OwnedFd,
+    name: String,
+    landing: Landing,
+    old: Option<Status>,
+    temporary: Temporary,
+    base: Base,
+    hashing: Option<Hashing>,
+    /// Everything before is in the temporary file.
+    position: u64,
+    received: u64,
+}
+
+impl<'a> Incoming<'a> {
+    /// Checks the target, and opens a temporary file beside it.
+    ///
+    /// # Errors
+    /// Before anything was changed: see [`LandingError`].
+    pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
+        let place = folder.place(path)?;
+        let old = target_status(folder, &place, path)?;
+        check_target(old.as_ref(), &landing)?;
+        let name = place.name.to_owned();
+        let handle = place.folder.into_owned()?;
+        check_space(&handle, landing.byte_count)?;
+        let temporary = Temporary::open(&handle, &name, landing.resumable, old.is_some())?;
+        let hashing = Some(Hashing::of_file(landing.byte_count));
+        Ok(Self {
+            target: folder,
+            folder: handle,
+            name,
+            landing,
+            old,
+            temporary,
+            base: Base::default(),
+            hashing,
+            position: 0,
+            received: 0,
+        })
+    }
+
+    /// The values of the pieces that are here already: those of a kept partial and, behind them, those of the file
+    /// that is to be replaced. Empty unless the landing is resumable and the file has more than one piece.
+    ///
+    /// # Errors
+    /// When the partial or the old file cannot be read.
+    pub fn base(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<PieceValue>, LandingError> {
+        let wanted = self.landing.byte_count.filter(|count| self.landing.resumable && *count > PIECE_BYTES);
+        if let Some(byte_count) = wanted {
+            let old = self.old.and_then(|_| self.open_old());
+            self.base = Base::find(&self.temporary, old, byte_count, progress)?;
+        }
+        Ok(self.base.values().to_vec())
+    }
+
+    /// How many bytes the pieces of [`Incoming::base`] have together.
+    #[must_use]
+    pub fn base_bytes(&self) -> u64 {
+        self.base.byte_count()
+    }
+
+    /// Receives one section. Sections ascend; whole pieces between them are taken from the base.
+    ///
+    /// # Errors
+    /// When it stands where none may be, does not arrive, or cannot be stored.
+    pub fn section(&mut self, offset: u64, bytes: &mut impl SectionSource) -> Result<(), LandingError> {
+        let past_end = self.landing.byte_count.is_some_and(|count| offset.saturating_add(bytes.left()) > count);
+        if past_end || offset < self.position {
+            return Err(LandingError::Misplaced { offset, expected: self.position });
+        }
+        self.fill_from_base(offset)?;
+        while bytes.left() > 0 {
+            let wanted = usize::try_from(bytes.left()).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let mut buffer = self.hashing()?.buffer(wanted);
+            buffer.resize(wanted, 0);
+            bytes.read_exact(&mut buffer)?;
+            self.received += wanted as u64;
+            self.store(buffer)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that arrived in sections so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Where the next section would continue, in bytes from the file's start.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes the rest from the base, verifies, syncs, renames, syncs the folder: in this order.
+    ///
+    /// # Errors
+    /// The old file is there unless the rename was reached and only syncing the folder failed.
+    pub fn finish(mut self, byte_count: u64, digest: Option<Digest>) -> Result<Landed, LandingError> {
+        let (actual, pieces) = self.verify(byte_count, digest)?;
+        self.give_attributes(byte_count)?;
+        if self.landing.synced {
+            steps::run(&self.landing.probe, Step::Sync, || Ok(fsync(&self.temporary.file)?))?;
+        }
+        let identity = self.rename()?;
+        if self.landing.synced {
+            steps::run(&self.landing.probe, Step::SyncFolder, || Ok(fsync(&self.folder)?))?;
+        }
+        let reused = byte_count - self.received.min(byte_count);
+        Ok(Landed { byte_count, digest: actual, pieces, reused, identity })
+    }
+
+    /// Removes what arrived instead of keeping it.
+    pub fn discard(mut self) {
+        self.temporary.forget_contents();
+    }
+
+    fn verify(
+        &mut self,
+        byte_count: u64,
+        digest: Option<Digest>,
+    ) -> Result<(Digest, Vec<PieceValue>), LandingError> {
+        let announced = self.landing.byte_count.unwrap_or(byte_count);
+        if announced == byte_count && self.base.byte_count() > 0 {
+            self.fill_from_base(byte_count)?;
+        }
+        if self.position != byte_count || announced != byte_count {
+            return Err(LandingError::WrongLength { announced: byte_count, received: self.position });
+        }
+        let hashed = self.hashing.take().and_then(Hashing::finish);
+        let (actual, pieces) = hashed.ok_or(LandingError::HashLost)?;
+        if digest.is_some_and(|digest| digest != actual) {
+            return Err(LandingError::WrongDigest { actual });
+        }
+        Ok((actual, pieces))
+    }
+
+    fn give_attributes(&self, byte_count: u64) -> Result<(), LandingError> {
+        let file = &self.temporary.file;
+        if self.temporary.byte_count > byte_count {
+            ftruncate(file, byte_count).map_err(FolderError::from)?;
+        }
+        let created = self.temporary.permissions;
+        let kept = self.old.map_or(created, |old| old.permissions);
+        let wanted = with_executable(kept, self.landing.executable);
+        if wanted != created {
+            fchmod(file, Mode::from_raw_mode(wanted)).map_err(FolderError::from)?;
+        }
+        if let Some(modified) = self.landing.modified {
+            futimens(file, &temporary::times(modified)).map_err(FolderError::from)?;
+        }
+        Ok(())
+    }
+
+    fn rename(&mut self) -> Result<Identity, LandingError> {
+        let gate = self.target.gate();
+        if let Some(expected) = self.landing.replaces {
+            let now = statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Status::of(&stat));
+            if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
+                return Err(LandingError::Changed);
+            }
+        }
+        let flags = if self.landing.new { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
+        let (folder, from, to) = (&self.folder, &self.temporary.name, &self.name);
+        steps::run(&self.landing.probe, Step::Rename, || {
+            renameat_with(folder, from.as_str(), folder, to.as_str(), flags).map_err(rename_error)
+        })?;
+        drop(gate);
+        self.temporary.landed();
+        Ok(crate::folder::identity_of(&self.temporary.file)?)
+    }
+
+    /// Takes whole pieces from the base, up to `offset`.
+    fn fill_from_base(&mut self, offset: u64) -> Result<(), LandingError> {
+        while self.position < offset {
+            let misplaced = LandingError::Misplaced { offset, expected: self.position };
+            let Some(piece) = self.base.piece_at(self.position).filter(|piece| piece.end <= offset) else {
+                return Err(misplaced);
+            };
+            match piece.value {
+                Some(value) => {
+                    let byte_count = piece.end - self.position;
+                    self.hashing()?.value(value, byte_count);
+                    self.position = piece.end;
+                }
+                None => self.copy_old(piece.end)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies from the old file up to `end`, and hashes what is copied: it may have changed since it was offered.
+    fn copy_old(&mut self, end: u64) -> Result<(), LandingError> {
+        while self.position < end {
+            let wanted = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let mut buffer = self.hashing()?.buffer(wanted);
+            buffer.resize(wanted, 0);
+            self.base.read_old(self.position, &mut buffer)?;
+            self.store(buffer)?;
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, buffer: Vec<u8>) -> Result<(), LandingError> {
+        let (file, position) = (&self.temporary.file, self.position);
+        let written = steps::run(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
+        if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = &written {
+            // What was kept would fill the disk for as long as nobody continues.
+            self.temporary.forget_contents();
+        }
+        written?;
+        self.position += buffer.len() as u64;
+        self.temporary.byte_count = self.temporary.byte_count.max(self.position);
+        self.hashing()?.bytes(buffer);
+        Ok(())
+    }
+
+    fn hashing(&mut self) -> Result<&mut Hashing, LandingError> {
+        self.hashing.as_mut().ok_or(LandingError::HashLost)
+    }
+
+    fn open_old(&self) -> Option<File> {
+        use rustix::fs::OFlags;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.folder, &self.name, flags, Mode::empty()).ok().map(File::from)
+    }
+}
+
+/// What stands at the target; a link that leads nowhere or outside is refused, never replaced.
+fn target_status(folder: &Folder, place: &Place<'_>, path: &SharedPath) -> Result<Option<Status>, LandingError> {
+    match folder.status_in(place, path) {
+        Ok((status, _)) => Ok(Some(status)),
+        Err(FolderError::NotFound) => match statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            _ => Err(FolderError::NotFound.into()),
+        },
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn check_target(old: Option<&Status>, landing: &Landing) -> Result<(), LandingError> {
+    match old {
+        Some(old) if old.shape != Shape::File => Err(FolderError::NotAFile.into()),
+        Some(_) if landing.new => Err(FolderError::Exists.into()),
+        Some(old) if landing.replaces.is_some_and(|expected| expected != old.identity) => Err(LandingError::Changed),
+        None if landing.replaces.is_some() => Err(LandingError::Changed),
+        _ => Ok(()),
+    }
+}
+
+/// Small files are not worth the call: a full disk refuses them when they are written.
+fn check_space(folder: &OwnedFd, byte_count: Option<u64>) -> Result<(), LandingError> {
+    let Some(wanted) = byte_count.filter(|count| *count > PIECE_BYTES) else { return Ok(()) };
+    let free = rustix::fs::fstatvfs(folder).map_err(FolderError::from)?;
+    // A few file systems report no size at all.
+    if free.f_blocks > 0 && free.f_bavail.saturating_mul(free.f_frsize) < wanted {
+        return Err(FolderError::NoSpace.into());
+    }
+    Ok(())
+}
+
+/// Whoever may read may run, as in `chmod a+X`; setuid and its like never arrive here.
+fn with_executable(permissions: u32, executable: Option<bool>) -> u32 {
+    match executable {
+        Some(true) => permissions | (permissions & 0o444) >> 2,
+        Some(false) => permissions & !0o111,
+        None => permissions,
+    }
+}
+
+fn rename_error(error: Errno) -> FolderError {
+    match error {
+        Errno::ISDIR => FolderError::NotAFile,
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

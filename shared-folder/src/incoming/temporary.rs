@@ -1,0 +1,131 @@
+//! The temporary file beside a target: its name, its lock, and what becomes of it.
+
+use super::LandingError;
+use crate::folder::{FolderError, Inode};
+use rustix::fd::OwnedFd;
+use rustix::fs::{
+    AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat, openat, statat, unlinkat,
+};
+use rustix::io::Errno;
+use std::fs::File;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wire::path::RESERVED_PREFIX;
+use wire::timestamp::Timestamp;
+
+/// What follows the reserved prefix in names of files that are never continued.
+pub(super) const UNKEPT_PREFIX: &str = "once-";
+/// How often a kept file is opened again because it landed or was swept between opening and locking.
+const ATTEMPTS_MAX: usize = 16;
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Tells the temporary files of this process from those of any other.
+static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
+
+/// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    pub(super) file: File,
+    pub(super) name: String,
+    /// Its length: of what an earlier landing left, or of what was written now.
+    pub(super) byte_count: u64,
+    pub(super) permissions: u32,
+    folder: OwnedFd,
+    fate: Fate,
+}
+
+/// What happens to the file when its landing ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Remove,
+    Landed,
+}
+
+impl Temporary {
+    /// Opens the kept file of that target, or one of its own. Readable by the owner alone where it replaces a
+    /// file, whose own permissions it gets in the end; else as the umask says.
+    pub(super) fn open(folder: &OwnedFd, name: &str, kept: bool, replaces: bool) -> Result<Self, LandingError> {
+        let mode = Mode::from_raw_mode(if replaces { 0o600 } else { 0o666 });
+        if !kept {
+            let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}{number}", own_prefix());
+            let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
+            lock(&file)?;
+            return Self::of(folder, file, name, Fate::Remove);
+        }
+        let name = kept_name(name);
+        for _ in 0..ATTEMPTS_MAX {
+            let file = openat(folder, &name, open_flags(), mode).map_err(FolderError::from)?;
+            lock(&file)?;
+            if is_still(folder, &name, &file) {
+                return Self::of(folder, file, name, Fate::Keep);
+            }
+        }
+        Err(FolderError::Unsteady.into())
+    }
+
+    /// Nothing of it will be kept.
+    pub(super) fn forget_contents(&mut self) {
+        self.fate = Fate::Remove;
+    }
+
+    /// It has another name now and stays.
+    pub(super) fn landed(&mut self) {
+        self.fate = Fate::Landed;
+    }
+
+    fn of(folder: &OwnedFd, file: OwnedFd, name: String, fate: Fate) -> Result<Self, LandingError> {
+        let stat = fstat(&file).map_err(FolderError::from)?;
+        let folder = rustix::io::fcntl_dupfd_cloexec(folder, 0).map_err(FolderError::from)?;
+        let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
+        Ok(Self { file: File::from(file), name, byte_count, permissions: stat.st_mode & 0o777, folder, fate })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let is_empty = self.byte_count == 0;
+        if self.fate == Fate::Remove || (self.fate == Fate::Keep && is_empty) {
+            // If it cannot be removed now, the next sweep finds it.
+            let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// How the names of this process's own files begin, other than the kept ones.
+pub(super) fn own_prefix() -> String {
+    format!("{RESERVED_PREFIX}{UNKEPT_PREFIX}{:016x}-", *PROCESS)
+}
+
+/// The name of what is kept for a target: a hash, so that it is never too long.
+pub(super) fn kept_name(target: &str) -> String {
+    let hash = blake3::hash(target.as_bytes()).to_hex();
+    format!("{RESERVED_PREFIX}{}", hash.get(..32).unwrap_or_default())
+}
+
+/// Locks without waiting; the lock ends with the descriptor, however the process ends.
+pub(super) fn lock(file: &OwnedFd) -> Result<(), LandingError> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(Errno::AGAIN) => Err(LandingError::Busy),
+        Err(other) => Err(FolderError::from(other).into()),
+    }
+}
+
+pub(super) fn is_still(folder: &OwnedFd, name: &str, file: &OwnedFd) -> bool {
+    let named = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    matches!((named, fstat(file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
+}
+
+pub(super) fn times(modified: Timestamp) -> Timestamps {
+    let (seconds, nanoseconds) = modified.to_unix();
+    Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec { tv_sec: seconds, tv_nsec: i64::from(nanoseconds) },
+    }
+}
+
+fn open_flags() -> OFlags {
+    OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+}

@@ -1,0 +1,266 @@
+//! Promises 1 and 4 where they are cheapest: landings on real folders, without processes.
+
+use super::*;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+use std::sync::Mutex;
+
+const MIB: usize = 1 << 20;
+
+fn path(text: &str) -> SharedPath {
+    SharedPath::parse(text).unwrap()
+}
+
+fn share() -> (tempfile::TempDir, Folder) {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(place.path()).unwrap();
+    (place, folder)
+}
+
+/// Bytes that differ from piece to piece.
+fn content(byte_count: usize, seed: usize) -> Vec<u8> {
+    (0..byte_count).map(|index| ((index / 4096 + seed) * 31 + index) as u8).collect()
+}
+
+fn resumable(byte_count: usize) -> Landing {
+    Landing { byte_count: Some(byte_count as u64), resumable: true, synced: true, ..Landing::default() }
+}
+
+/// Sends `bytes` from `from` on, in sections within pieces.
+fn send(incoming: &mut Incoming<'_>, bytes: &[u8], from: usize) -> Result<(), LandingError> {
+    let mut at = from;
+    while at < bytes.len() {
+        let end = (at / MIB * MIB + MIB).min(bytes.len());
+        incoming.section(at as u64, &mut &bytes[at..end])?;
+        at = end;
+    }
+    Ok(())
+}
+
+fn names(place: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[derive(Default)]
+struct Recorder {
+    steps: Mutex<Vec<Step>>,
+    fail: Option<(Step, io::ErrorKind)>,
+}
+
+impl Probe for Recorder {
+    fn before(&self, step: Step) -> io::Result<()> {
+        match self.fail {
+            Some((failing, kind)) if failing == step => Err(kind.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn after(&self, step: Step) {
+        self.steps.lock().unwrap().push(step);
+    }
+}
+
+#[test]
+fn promise_1_the_order_is_write_sync_rename_folder_sync() {
+    let (_place, folder) = share();
+    let recorder = Arc::new(Recorder::default());
+    let landing = Landing { synced: true, probe: Some(recorder.clone()), ..Landing::default() };
+    let mut incoming = Incoming::begin(&folder, &path("a"), landing).unwrap();
+    send(&mut incoming, b"hello", 0).unwrap();
+    incoming.finish(5, Some(Digest::of(b"hello"))).unwrap();
+    assert_eq!(*recorder.steps.lock().unwrap(), [Step::Write, Step::Sync, Step::Rename, Step::SyncFolder]);
+}
+
+#[test]
+fn promise_1_a_failure_at_any_step_leaves_the_old_file_and_nothing_else() {
+    for step in [Step::Write, Step::Sync, Step::Rename] {
+        let (place, folder) = share();
+        std::fs::write(place.path().join("a"), "old").unwrap();
+        let probe = Recorder { fail: Some((step, io::ErrorKind::StorageFull)), ..Recorder::default() };
+        let landing = Landing { synced: true, probe: Some(Arc::new(probe)), ..Landing::default() };
+        let mut incoming = Incoming::begin(&folder, &path("a"), landing).unwrap();
+        let result = send(&mut incoming, b"new", 0).and_then(|()| incoming.finish(3, None).map(drop));
+        assert!(result.is_err(), "{step:?}");
+        assert_eq!(std::fs::read(place.path().join("a")).unwrap(), b"old");
+        assert_eq!(names(place.path()), ["a"], "{step:?}");
+    }
+}
+
+#[test]
+fn promise_1_a_wrong_digest_or_length_leaves_the_old_file() {
+    let (place, folder) = share();
+    std::fs::write(place.path().join("a"), "old").unwrap();
+    let begin = || Incoming::begin(&folder, &path("a"), Landing { byte_count: Some(3), ..Landing::default() }).unwrap();
+    let mut incoming = begin();
+    send(&mut incoming, b"new", 0).unwrap();
+    assert!(matches!(incoming.finish(3, Some(Digest::of(b"neW"))), Err(LandingError::WrongDigest { .. })));
+    let mut incoming = begin();
+    send(&mut incoming, b"ne", 0).unwrap();
+    assert!(matches!(incoming.finish(3, None), Err(LandingError::WrongLength { .. })));
+    let mut incoming = begin();
+    assert!(matches!(send(&mut incoming, b"newer", 0), Err(LandingError::Misplaced { .. })));
+    drop(incoming);
+    assert_eq!(std::fs::read(place.path().join("a")).unwrap(), b"old");
+    assert_eq!(names(place.path()), ["a"]);
+}
+
+#[test]
+fn promise_4_a_broken_landing_continues_with_what_arrived() {
+    let (place, folder) = share();
+    let bytes = content(5 * MIB + 77, 0);
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    send(&mut incoming, &bytes[..3 * MIB + 9], 0).unwrap();
+    drop(incoming);
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    assert_eq!(incoming.base(&mut |_, _| ()).unwrap().len(), 3);
+    send(&mut incoming, &bytes, 3 * MIB).unwrap();
+    let landed = incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
+    assert_eq!(landed.reused, 3 * MIB as u64);
+    assert_eq!(std::fs::read(place.path().join("big")).unwrap(), bytes);
+    assert_eq!(names(place.path()), ["big"]);
+}
+
+#[test]
+fn promise_4_a_spoiled_partial_is_found_by_its_pieces() {
+    let (place, folder) = share();
+    let bytes = content(4 * MIB, 0);
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    send(&mut incoming, &bytes[..3 * MIB], 0).unwrap();
+    drop(incoming);
+    let partial = place.path().join(&names(place.path())[0]);
+    let mut spoiled = std::fs::read(&partial).unwrap();
+    spoiled[MIB + 5] ^= 1;
+    std::fs::write(&partial, spoiled).unwrap();
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    let values = incoming.base(&mut |_, _| ()).unwrap();
+    let differs = |index: usize| values[index] != wire::digest::piece_value(index as u64, &bytes[index * MIB..][..MIB]);
+    assert_eq!([0, 1, 2].map(differs), [false, true, false]);
+    incoming.section(MIB as u64, &mut &bytes[MIB..2 * MIB]).unwrap();
+    incoming.section(3 * MIB as u64, &mut &bytes[3 * MIB..]).unwrap();
+    let landed = incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
+    assert_eq!((landed.digest, landed.reused), (Digest::of(&bytes), 2 * MIB as u64));
+}
+
+#[test]
+fn over_an_old_file_only_what_differs_is_needed_even_after_a_cut() {
+    let (place, folder) = share();
+    let old = content(6 * MIB + 100, 0);
+    std::fs::write(place.path().join("big"), &old).unwrap();
+    let mut new = old.clone();
+    new[4 * MIB + 1] ^= 1;
+    let begin = || {
+        let mut incoming = Incoming::begin(&folder, &path("big"), resumable(new.len())).unwrap();
+        assert_eq!(incoming.base(&mut |_, _| ()).unwrap().len(), 7);
+        incoming
+    };
+    let mut incoming = begin();
+    incoming.section(4 * MIB as u64, &mut &new[4 * MIB..4 * MIB + 10]).unwrap();
+    drop(incoming);
+    assert_eq!(std::fs::read(place.path().join("big")).unwrap(), old, "nothing has landed");
+    let mut incoming = begin();
+    incoming.section(4 * MIB as u64, &mut &new[4 * MIB..5 * MIB]).unwrap();
+    let landed = incoming.finish(new.len() as u64, None).unwrap();
+    assert_eq!(landed.reused, (new.len() - MIB) as u64);
+    assert_eq!(std::fs::read(place.path().join("big")).unwrap(), new);
+}
+
+#[test]
+fn an_old_file_that_changes_after_it_was_offered_is_not_mixed_in() {
+    let (place, folder) = share();
+    let old = content(3 * MIB, 0);
+    std::fs::write(place.path().join("big"), &old).unwrap();
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(old.len())).unwrap();
+    incoming.base(&mut |_, _| ()).unwrap();
+    let changed = content(3 * MIB, 1);
+    std::fs::write(place.path().join("big"), &changed).unwrap();
+    let result = incoming.finish(old.len() as u64, Some(Digest::of(&old)));
+    assert!(matches!(result, Err(LandingError::WrongDigest { .. })));
+    assert_eq!(std::fs::read(place.path().join("big")).unwrap(), changed);
+}
+
+#[test]
+fn two_landings_that_would_continue_one_partial_exclude_each_other() {
+    let (_place, folder) = share();
+    let _first = Incoming::begin(&folder, &path("big"), resumable(3 * MIB)).unwrap();
+    assert!(matches!(Incoming::begin(&folder, &path("big"), resumable(3 * MIB)), Err(LandingError::Busy)));
+    assert!(Incoming::begin(&folder, &path("big"), Landing::default()).is_ok(), "others have files of their own");
+}
+
+#[test]
+fn targets_that_are_no_files_or_lead_away_are_refused_before_anything_is_created() {
+    let (place, folder) = share();
+    std::fs::create_dir(place.path().join("sub")).unwrap();
+    symlink("ghost", place.path().join("dangling")).unwrap();
+    symlink("/etc/passwd", place.path().join("outside")).unwrap();
+    let begin = |name: &str| Incoming::begin(&folder, &path(name), Landing::default());
+    assert!(matches!(begin("sub"), Err(LandingError::Folder(FolderError::NotAFile))));
+    assert!(matches!(begin("dangling"), Err(LandingError::Folder(FolderError::LeadsNowhere))));
+    assert!(matches!(begin("outside"), Err(LandingError::Folder(FolderError::LeadsOutside))));
+    assert!(matches!(begin("no/such"), Err(LandingError::Folder(FolderError::NotFound))));
+    let new = Landing { new: true, ..Landing::default() };
+    std::fs::write(place.path().join("a"), "old").unwrap();
+    assert!(matches!(
+        Incoming::begin(&folder, &path("a"), new),
+        Err(LandingError::Folder(FolderError::Exists))
+    ));
+    assert_eq!(names(place.path()), ["a", "dangling", "outside", "sub"]);
+}
+
+#[test]
+fn attributes_are_kept_and_the_inode_of_a_hard_link_is_not_touched() {
+    let (place, folder) = share();
+    let outside = tempfile::NamedTempFile::new_in(place.path().parent().unwrap()).unwrap();
+    std::fs::write(outside.path(), "canary").unwrap();
+    std::fs::hard_link(outside.path(), place.path().join("a")).unwrap();
+    std::fs::set_permissions(place.path().join("a"), std::fs::Permissions::from_mode(0o4640)).unwrap();
+    let modified = Some(Timestamp::from_unix(-100_000_000, 250));
+    let landing = Landing { modified, executable: Some(true), ..Landing::default() };
+    let mut incoming = Incoming::begin(&folder, &path("a"), landing).unwrap();
+    send(&mut incoming, b"new", 0).unwrap();
+    incoming.finish(3, None).unwrap();
+    let metadata = std::fs::metadata(place.path().join("a")).unwrap();
+    assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (-100_000_000, 250));
+    assert_eq!(metadata.mode() & 0o7777, 0o750, "setuid is gone, execution follows reading");
+    assert_eq!(std::fs::read(outside.path()).unwrap(), b"canary");
+}
+
+#[test]
+fn only_the_version_that_was_named_is_replaced() {
+    let (place, folder) = share();
+    std::fs::write(place.path().join("a"), "one").unwrap();
+    let replaces = Some(folder.status(&path("a")).unwrap().identity);
+    let mut incoming =
+        Incoming::begin(&folder, &path("a"), Landing { replaces, ..Landing::default() }).unwrap();
+    send(&mut incoming, b"two", 0).unwrap();
+    std::fs::write(place.path().join("a"), "other").unwrap();
+    assert!(matches!(incoming.finish(3, None), Err(LandingError::Changed)));
+    assert_eq!(std::fs::read(place.path().join("a")).unwrap(), b"other");
+}
+
+#[test]
+fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
+    let (place, folder) = share();
+    std::fs::create_dir(place.path().join("sub")).unwrap();
+    let bytes = content(3 * MIB, 0);
+    let mut held = Incoming::begin(&folder, &path("held"), resumable(bytes.len())).unwrap();
+    send(&mut held, &bytes[..MIB], 0).unwrap();
+    let mut kept = Incoming::begin(&folder, &path("sub/kept"), resumable(bytes.len())).unwrap();
+    send(&mut kept, &bytes[..MIB], 0).unwrap();
+    drop(kept);
+    std::fs::write(place.path().join("sub/.ioe-partial-once-00-1"), "crashed").unwrap();
+    let old = place.path().join("sub/.ioe-partial-00000000000000000000000000000000");
+    std::fs::write(&old, "old").unwrap();
+    let long_ago = std::time::SystemTime::now() - sweep::PARTIAL_AGE_MAX * 2;
+    File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+    let report = sweep(&folder, u64::MAX, &|| false).unwrap();
+    assert_eq!(report, SweepReport { removed: 2, kept: 1 });
+    let report = sweep(&folder, 0, &|| false).unwrap();
+    assert_eq!(report, SweepReport { removed: 1, kept: 0 }, "the cap removes the rest but not what is held");
+    send(&mut held, &bytes, MIB).unwrap();
+    held.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
+    assert_eq!(names(place.path()), ["held", "sub"]);
+}

@@ -1,0 +1,143 @@
+//! What can go wrong in a session, and what may be done about it: decided here alone.
+
+use thiserror::Error;
+use wire::connection::{OpeningError, ReceiveError, SendError};
+use wire::error_code::ErrorCode;
+use wire::message::payload::Failed;
+use wire::message::reply::Refused;
+use wire::net::DialError;
+
+/// Why a request was not answered as it was asked.
+#[derive(Debug, Error)]
+pub enum RemoteError {
+    /// Nobody could be reached.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// Somebody was reached, but no session opened.
+    #[error("no session with {address}: {source}")]
+    Opening {
+        /// Who was dialled.
+        address: String,
+        /// What happened instead.
+        source: OpeningError,
+    },
+    /// The other end says no to this request; the session goes on.
+    #[error("{message}")]
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// The same for a person, as the other end wrote it.
+        message: String,
+    },
+    /// The other end ends the session and says why.
+    #[error("the other end ended the session: {message} ({code})")]
+    Dismissed {
+        /// Why.
+        code: ErrorCode,
+        /// The same for a person, as the other end wrote it.
+        message: String,
+    },
+    /// The other end closed the connection before it had answered.
+    #[error("the connection was closed before the answer came")]
+    Closed,
+    /// The connection was lost, or the other end was silent for too long.
+    #[error(transparent)]
+    Receive(ReceiveError),
+    /// The connection was lost, or the other end takes nothing.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The other end said something that the protocol does not allow, or nothing but the same for too long.
+    #[error("the other end breaks the protocol: {0}")]
+    Protocol(&'static str),
+    /// The other end said something that is no message.
+    #[error("the other end breaks the protocol: {0}")]
+    Message(ReceiveError),
+    /// Somebody here has cancelled.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// What may be done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing: asking again would give the same.
+    None,
+    /// Connect anew and ask again.
+    Reconnect,
+    /// Ask again later.
+    Later,
+    /// Ask anew from the beginning: the file is not the version that it was.
+    StartOver,
+}
+
+impl RemoteError {
+    /// What may be done about it.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Closed | Self::Receive(_) | Self::Send(_) => Recovery::Reconnect,
+            Self::Dial(DialError::Unreachable { .. }) => Recovery::Reconnect,
+            Self::Opening { source, .. } => opening_recovery(source),
+            Self::Dismissed { code, .. } => dismissal_recovery(*code),
+            Self::Refused { code: ErrorCode::Busy, .. } => Recovery::Later,
+            Self::Refused { code: ErrorCode::Changed, .. } => Recovery::StartOver,
+            Self::Refused { .. }
+            | Self::Dial(_)
+            | Self::Protocol(_)
+            | Self::Message(_)
+            | Self::Cancelled => Recovery::None,
+        }
+    }
+
+    /// Whether the session can be used for the next request.
+    #[must_use]
+    pub fn keeps_session(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
+    /// The code with which the other end refused, if that is what happened.
+    #[must_use]
+    pub fn refusal(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+fn opening_recovery(error: &OpeningError) -> Recovery {
+    match error {
+        OpeningError::Refused(refused) => dismissal_recovery(refused.code),
+        OpeningError::Receive(ReceiveError::Message(_) | ReceiveError::LineTooLong(_))
+        | OpeningError::Unexpected(_) => Recovery::None,
+        OpeningError::Receive(_) | OpeningError::Send(_) | OpeningError::Silent => Recovery::Reconnect,
+    }
+}
+
+fn dismissal_recovery(code: ErrorCode) -> Recovery {
+    match code {
+        ErrorCode::Busy | ErrorCode::Stopping | ErrorCode::TimedOut => Recovery::Reconnect,
+        _ => Recovery::None,
+    }
+}
+
+impl From<ReceiveError> for RemoteError {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Message(_) | ReceiveError::LineTooLong(_) => Self::Message(error),
+            lost => Self::Receive(lost),
+        }
+    }
+}
+
+impl From<Refused> for RemoteError {
+    fn from(Refused { code, message, .. }: Refused) -> Self {
+        Self::Refused { code, message }
+    }
+}
+
+impl From<Failed> for RemoteError {
+    fn from(Failed { code, message }: Failed) -> Self {
+        Self::Refused { code, message }
+    }
+}

@@ -1,0 +1,252 @@
+//! Listing the folder, or all below it, in its own order and in constant memory whatever its size.
+
+use crate::folder::{Folder, FolderError, FolderHandle, Inode, Shape, Status};
+use crate::kinds::kind_of;
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom, fstat, seek, statat};
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use wire::message::{ByteCount, Entry, Kind};
+use wire::path::{PathError, SharedPath};
+
+/// Bytes of names read from the kernel at a time; each batch holds the entries of one such read.
+const NAMES_BYTES: usize = 64 * 1024;
+/// Folders kept open on the way down; those further up are opened again when the scan returns to them.
+const HANDLES_MAX: usize = 32;
+
+/// A listing under way.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    folder: &'a Folder,
+    top: FolderTop<'a>,
+    recursive: bool,
+    way: Vec<Step>,
+    names: Vec<MaybeUninit<u8>>,
+    counts: Counts,
+}
+
+/// What a listing came across that is no entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Names that cannot stand on the wire.
+    pub unnameable: u64,
+    /// Devices, sockets, FIFOs, links that lead nowhere or outside, folders that could not be read.
+    pub left_out: u64,
+}
+
+#[derive(Debug)]
+struct FolderTop<'a> {
+    handle: FolderHandle<'a>,
+    path: Option<SharedPath>,
+}
+
+/// One folder on the way down.
+#[derive(Debug)]
+struct Step {
+    /// From the top; `None` is the top itself.
+    below: Option<SharedPath>,
+    /// None while it is closed to save descriptors.
+    handle: Option<OwnedFd>,
+    inode: Inode,
+    position: u64,
+    /// Subfolders of the last batch that were not visited yet.
+    subfolders: Vec<String>,
+}
+
+impl<'a> Scan<'a> {
+    /// Begins a listing of `path`, or of the share's root.
+    ///
+    /// # Errors
+    /// When it is no folder, is not there, or the way leads outside.
+    pub fn new(folder: &'a Folder, path: Option<SharedPath>, recursive: bool) -> Result<Self, FolderError> {
+        let handle = match &path {
+            None => folder.open_folder(None)?,
+            Some(path) => FolderHandle::Below(folder.open_folder(Some(path))?.into_owned()?),
+        };
+        let top = FolderTop { handle, path };
+        let names = vec![MaybeUninit::uninit(); NAMES_BYTES];
+        let mut scan = Self { folder, top, recursive, way: Vec::new(), names, counts: Counts::default() };
+        let first = scan.open(None)?;
+        scan.way.push(first);
+        Ok(scan)
+    }
+
+    /// Puts the next entries into `batch`, which is emptied first; false at the end. A batch may be empty.
+    ///
+    /// # Errors
+    /// When the top folder fails; others are counted as left out.
+    pub fn next_batch(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
+        batch.clear();
+        let Some(step) = self.way.last_mut() else { return Ok(false) };
+        if let Some(name) = step.subfolders.pop() {
+            self.descend(&name);
+            return Ok(true);
+        }
+        if !self.reopen_last() || !self.read_names(batch)? {
+            self.way.pop();
+        }
+        Ok(true)
+    }
+
+    /// What was not listed so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn descend(&mut self, name: &str) {
+        let below = match self.way.last() {
+            Some(step) => SharedPath::below(step.below.as_ref(), name),
+            None => return,
+        };
+        match below.map(|below| self.open(Some(below))) {
+            Ok(Ok(step)) => {
+                self.way.push(step);
+                self.close_far_ones();
+            }
+            // It went away, or became a link, since it was listed.
+            Ok(Err(_)) => self.counts.left_out += 1,
+            Err(_) => self.counts.unnameable += 1,
+        }
+    }
+
+    /// Opens a folder from the top, following no link: a subfolder that becomes a link is not descended into.
+    fn open(&self, below: Option<SharedPath>) -> Result<Step, FolderError> {
+        let path = below.as_ref().map_or(".", SharedPath::as_str);
+        let handle = self.folder.open_folder_without_links(&self.top.handle, path)?;
+        let inode = Inode::of(&fstat(&handle)?);
+        if self.folder.is_hidden(inode) {
+            return Err(FolderError::NotFound);
+        }
+        Ok(Step { below, handle: Some(handle), inode, position: 0, subfolders: Vec::new() })
+    }
+
+    fn close_far_ones(&mut self) {
+        let Some(far) = self.way.len().checked_sub(HANDLES_MAX + 1) else { return };
+        if let Some(step) = self.way.get_mut(far)
+            && let Some(handle) = step.handle.take()
+        {
+            step.position = seek(&handle, SeekFrom::Current(0)).unwrap_or(0);
+        }
+    }
+
+    /// Makes sure that the last folder is open, at the place where it was left; false if it is gone.
+    fn reopen_last(&mut self) -> bool {
+        let (below, inode, position) = match self.way.last() {
+            Some(Step { handle: None, below, inode, position, .. }) => (below.clone(), *inode, *position),
+            other => return other.is_some(),
+        };
+        let reopened = self.open(below).ok().filter(|step| step.inode == inode).and_then(|step| step.handle);
+        let placed = reopened.filter(|handle| seek(handle, SeekFrom::Start(position)).is_ok());
+        if placed.is_none() {
+            self.counts.left_out += 1;
+        }
+        let is_open = placed.is_some();
+        if let Some(step) = self.way.last_mut() {
+            step.handle = placed;
+        }
+        is_open
+    }
+
+    /// Reads one buffer of names of the last folder; false at its end.
+    fn read_names(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
+        let is_top = self.way.len() == 1;
+        let Some(Step { handle: Some(handle), below, subfolders, .. }) = self.way.last_mut() else { return Ok(false) };
+        let mut looker = Looker {
+            folder: self.folder,
+            handle,
+            prefix: join(self.top.path.as_ref(), below.as_ref()),
+            counts: &mut self.counts,
+        };
+        let mut entries = RawDir::new(handle.as_fd(), &mut self.names);
+        let mut any = false;
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if is_top && !any => return Err(error.into()),
+                Err(_) => break,
+            };
+            any = true;
+            if let Some((found, is_real_folder)) = looker.look(entry.file_name()) {
+                if self.recursive && is_real_folder {
+                    subfolders.push(name_of(&found.path).to_owned());
+                }
+                batch.push(found);
+            }
+            if entries.is_buffer_empty() {
+                break;
+            }
+        }
+        // They are taken from the end, so that they are visited in the folder's own order.
+        subfolders.reverse();
+        Ok(any)
+    }
+}
+
+/// Turns names of one folder into entries.
+struct Looker<'a> {
+    folder: &'a Folder,
+    handle: &'a OwnedFd,
+    prefix: Option<SharedPath>,
+    counts: &'a mut Counts,
+}
+
+impl Looker<'_> {
+    /// The entry of that name, and whether it is a folder that is no link.
+    fn look(&mut self, name: &CStr) -> Option<(Entry, bool)> {
+        if name == c"." || name == c".." {
+            return None;
+        }
+        let path = match name.to_str().map(|name| SharedPath::below(self.prefix.as_ref(), name)) {
+            Ok(Ok(path)) => path,
+            Ok(Err(PathError::Reserved)) => return None,
+            _ => {
+                self.counts.unnameable += 1;
+                return None;
+            }
+        };
+        let status = self.status(name, &path);
+        if status.is_none() {
+            self.counts.left_out += 1;
+        }
+        let (status, is_link) = status?;
+        if self.folder.is_hidden(status.identity.inode) {
+            return None;
+        }
+        Some((entry_of(&path, &status), status.shape == Shape::Folder && !is_link))
+    }
+
+    fn status(&self, name: &CStr, path: &SharedPath) -> Option<(Status, bool)> {
+        let stat = statat(self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        let status = if is_link { self.folder.status(path).ok()? } else { Status::of(&stat) };
+        (status.shape != Shape::Special).then_some((status, is_link))
+    }
+}
+
+/// A file or folder as listings show it.
+#[must_use]
+pub fn entry_of(path: &SharedPath, status: &Status) -> Entry {
+    let kind = if status.shape == Shape::Folder { Kind::Folder } else { kind_of(path.name()) };
+    Entry {
+        path: path.as_str().to_owned(),
+        kind,
+        byte_count: ByteCount::new(status.byte_count),
+        modified: status.modified,
+        executable: status.executable,
+    }
+}
+
+fn join(top: Option<&SharedPath>, below: Option<&SharedPath>) -> Option<SharedPath> {
+    match (top, below) {
+        (Some(top), Some(below)) => SharedPath::parse(&format!("{top}/{below}")).ok(),
+        (top, below) => top.or(below).cloned(),
+    }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests;
