@@ -1,2 +1,33 @@
-//! (to be written)
-fn main() {}
+//! ioe-server: a daemon that serves a folder. What was typed becomes a configuration, and that a daemon.
+
+mod daemon;
+mod sweeper;
+mod console;
+mod access_log;
+mod config;
+mod cli;
+
+use clap::CommandFactory as _;
+use cli::Options;
+use log::LevelFilter;
+use program::command_line::{generate, parse, with_environment};
+use program::exit::ExitStatus;
+use program::logging::{WithCauses, start_logging};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options: Options = parse(cli::ENVIRONMENT_PREFIX);
+    if let Some(what) = options.common.generate {
+        let command = with_environment(Options::command(), cli::ENVIRONMENT_PREFIX);
+        let written = generate(command, what, &mut std::io::stdout());
+        return if written.is_ok() { ExitStatus::Done } else { ExitStatus::Failed }.into();
+    }
+    start_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
+    match config::configure(options).and_then(daemon::run) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            log::error!("{}", WithCauses(&error));
+            ExitStatus::Failed.into()
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod steps;
 mod sweep;
 mod temporary;
 
+pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 
@@ -254,11 +255,11 @@ impl<'a> Incoming<'a> {
         let (actual, pieces) = self.verify(byte_count, digest)?;
         self.give_attributes(byte_count)?;
         if self.landing.synced {
-            steps::run(&self.landing.probe, Step::Sync, || Ok(fsync(&self.temporary.file)?))?;
+            run_step(&self.landing.probe, Step::Sync, || Ok(fsync(&self.temporary.file)?))?;
         }
         let identity = self.rename()?;
         if self.landing.synced {
-            steps::run(&self.landing.probe, Step::SyncFolder, || Ok(fsync(&self.folder)?))?;
+            run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(&self.folder)?))?;
         }
         let reused = byte_count - self.received.min(byte_count);
         Ok(Landed { byte_count, digest: actual, pieces, reused, identity })
@@ -316,7 +317,7 @@ impl<'a> Incoming<'a> {
         }
         let flags = if self.landing.new { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
         let (folder, from, to) = (&self.folder, &self.temporary.name, &self.name);
-        steps::run(&self.landing.probe, Step::Rename, || {
+        run_step(&self.landing.probe, Step::Rename, || {
             renameat_with(folder, from.as_str(), folder, to.as_str(), flags).map_err(rename_error)
         })?;
         drop(gate);
@@ -357,7 +358,7 @@ impl<'a> Incoming<'a> {
 
     fn store(&mut self, buffer: Vec<u8>) -> Result<(), LandingError> {
         let (file, position) = (&self.temporary.file, self.position);
-        let written = steps::run(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
+        let written = run_step(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
         if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = &written {
             // What was kept would fill the disk for as long as nobody continues.
             self.temporary.forget_contents();

@@ -3,7 +3,13 @@
 //! Modules stand in reading order: each one uses only modules declared below it. Only this crate opens files of
 //! a share. Must not know any command line or terminal.
 
+pub mod serve;
+pub mod fetch;
+pub mod send;
+pub mod lane;
+pub mod remote;
 pub mod incoming;
+pub mod catalogue;
 pub mod hashing;
 pub mod scan;
 pub mod words;

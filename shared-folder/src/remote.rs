@@ -16,6 +16,7 @@ pub use error::{Recovery, RemoteError};
 pub use listing::{Listed, ListedName, Listing};
 pub use retry::Retry;
 pub use session::{Found, PiecesOf, Session};
+pub(crate) use session::EMPTY_SECTIONS_MAX;
 
 /// What a transfer tells while it runs; called by the thread that transfers.
 pub trait Watch: Sync {
@@ -103,6 +104,14 @@ impl Remote {
             Some(session) => Ok(session),
             empty => Ok(empty.insert(self.dialer.open(&self.cancel)?)),
         }
+    }
+
+    /// As [`Remote::session`]; with `answers_due`, what has arrived is the answer to something, not the end.
+    pub(crate) fn session_in_use(&mut self, answers_due: bool) -> Result<&mut Session, RemoteError> {
+        if !answers_due {
+            return self.session();
+        }
+        self.session.as_mut().ok_or(RemoteError::Closed)
     }
 
     /// Whether a session is open, as far as this end knows.

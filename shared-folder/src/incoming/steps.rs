@@ -33,7 +33,7 @@ pub trait Probe: Send + Sync {
     fn after(&self, step: Step);
 }
 
-pub(crate) fn run(
+pub(crate) fn run_step(
     probe: &Option<Arc<dyn Probe>>,
     step: Step,
     action: impl FnOnce() -> Result<(), FolderError>,

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use wire::connection::{Connection, SendError, Sender};
 use wire::digest::{Digest, PieceValue, check_piece_list, piece_count};
 use wire::limits::SECTION_BYTES_MAX;
-use wire::message::reply::{PieceList, Topic, Welcome, Working};
+use wire::message::reply::{PieceList, Topic, Working};
 use wire::message::request::{Bye, Delete, Help, List, Mkdir, Pieces, Rename, Search, Stat};
-use wire::message::{End, Entry, Message, Reply};
+use wire::message::{End, Entry, Message, Reply, Welcome};
 use wire::path::SharedPath;
 
 /// The longest time for which `working` may tell the same number: a huge file is synced in less.
@@ -268,6 +268,16 @@ impl Session {
     /// Whether a line has arrived that the next [`Session::reply`] would take without waiting.
     pub(crate) fn has_news(&mut self) -> bool {
         self.connection.receiver.is_ready()
+    }
+
+    /// Takes one line that has arrived while nothing was due: `working`, or a refusal.
+    pub(crate) fn news(&mut self, id: u64, watch: &dyn Watch) -> Result<(), RemoteError> {
+        match self.line(id)? {
+            Reply::Working(now) => watch.checking(now.done.get(), now.of.get()),
+            Reply::Refused(refused) => return Err(refused.into()),
+            _ => return Err(self.violated("an answer before the request was complete")),
+        }
+        Ok(())
     }
 
     /// The values of `count` pieces: a payload of 32 bytes each.

@@ -57,6 +57,12 @@ impl Stream {
         socket.shutdown(Shutdown::Write)
     }
 
+    fn finish_receiving(&self) {
+        let Transport::Plain(socket) = &self.0;
+        // As below.
+        let _ = socket.shutdown(Shutdown::Read);
+    }
+
     fn close(&self) {
         let Transport::Plain(socket) = &self.0;
         // It may be closed already, which is what was wanted.
@@ -72,6 +78,11 @@ impl Closer {
     /// Closes both directions.
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Nothing more is waited for: what arrived can still be read, then comes the end of the stream.
+    pub fn finish_receiving(&self) {
+        self.0.finish_receiving();
     }
 }
 

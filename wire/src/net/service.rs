@@ -5,7 +5,7 @@
 mod acceptor;
 mod slot;
 
-pub use slot::{Running, SessionSlot, SessionStatus, StoppingNow};
+pub use slot::{SessionSlot, SessionStatus, StoppingNow};
 
 use super::{Listener, Wake};
 use crate::connection::Connection;

@@ -150,11 +150,11 @@ impl SessionSlot {
         self.address
     }
 
-    /// Marks that a request runs, so that a drain waits for it.
+    /// Marks that a request runs, so that a drain waits for it until [`SessionSlot::end`].
     ///
     /// # Errors
-    /// When a stop has begun: the request must be refused.
-    pub fn begin(&self, label: String) -> Result<Running<'_>, StoppingNow> {
+    /// When a stop has begun: the request must be refused. An earlier one that still runs goes on running.
+    pub fn begin(&self, label: String) -> Result<(), StoppingNow> {
         let mut state = self.slots.lock();
         if state.stopping {
             return Err(StoppingNow);
@@ -162,7 +162,19 @@ impl SessionSlot {
         if let Some(held) = state.sessions.get_mut(&self.id) {
             held.running = Some(label);
         }
-        Ok(Running(self))
+        Ok(())
+    }
+
+    /// Marks that every answer has been sent: from now on a drain closes this session at once.
+    pub fn end(&self) {
+        let mut state = self.slots.lock();
+        let stopping = state.stopping;
+        if let Some(held) = state.sessions.get_mut(&self.id)
+            && held.running.take().is_some()
+            && stopping
+        {
+            held.closer.finish_receiving();
+        }
     }
 
     /// Counts payload bytes for STATUS.
@@ -180,17 +192,5 @@ impl SessionSlot {
 impl Drop for SessionSlot {
     fn drop(&mut self) {
         self.slots.leave(self.id);
-    }
-}
-
-/// A request that runs; dropping it is its end.
-#[derive(Debug)]
-pub struct Running<'a>(&'a SessionSlot);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if let Some(held) = self.0.slots.lock().sessions.get_mut(&self.0.id) {
-            held.running = None;
-        }
     }
 }

@@ -18,10 +18,10 @@ struct Holding {
 impl Serve for Holding {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
         accept_hello(&mut connection, &welcome()).unwrap();
-        let running = slot.begin("hold".into());
+        slot.begin("hold".into()).unwrap();
         self.begun.send(()).unwrap();
         self.release.recv().unwrap();
-        drop(running);
+        slot.end();
     }
 }
 

@@ -1,0 +1,105 @@
+//! What is meant: options checked and turned into the parts of a daemon. Must not print.
+
+use crate::access_log::AccessLog;
+use crate::cli::{self, KindOption, Options};
+use program::logging::LogFormat;
+use program::state_folder::{StateFolder, StateFolderError};
+use shared_folder::catalogue::Catalogue;
+use shared_folder::folder::{Folder, FolderError};
+use shared_folder::serve::{Host, Rules, Share};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use wire::error_code::ErrorCode;
+use wire::message::{Kind, Role};
+use wire::net::service::Admission;
+use wire::net::{Address, Listener};
+
+/// Everything a daemon runs on.
+pub(crate) struct Config {
+    pub(crate) listener: Listener,
+    pub(crate) host: Arc<Host>,
+    pub(crate) admission: Admission,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) console: bool,
+    /// Its lock lasts as long as the daemon.
+    pub(crate) state: StateFolder,
+}
+
+/// Why the daemon does not start, or cannot go on.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error("the folder {} cannot be served", .path.display())]
+    Folder { path: PathBuf, source: FolderError },
+    #[error(transparent)]
+    State(#[from] StateFolderError),
+    #[error("cannot listen on {address}")]
+    Listen { address: Address, source: io::Error },
+    #[error(
+        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
+         and change what is sent. Listen on 127.0.0.1 or [::1], or give --plaintext if that is what you want"
+    )]
+    PlainBeyondLoopback { address: Address },
+    #[error("the console cannot be read")]
+    Console(#[from] program::console_input::ConsoleInputError),
+    #[error(transparent)]
+    Signals(#[from] program::stop::StopError),
+    #[error("no thread can be started")]
+    Thread(#[from] io::Error),
+}
+
+/// Opens everything the daemon needs.
+pub(crate) fn configure(options: Options) -> Result<Config, StartError> {
+    check_reach(&options)?;
+    let state = options.common.locked_state_folder(cli::NAME)?;
+    let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
+    let folder = Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
+    let rules = rules(&options);
+    let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
+    let welcome = Host::welcome(agent, Role::Server, state.process_id()?.to_owned(), &rules);
+    let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
+    let observer = Box::new(AccessLog::new(options.log_format == LogFormat::Json));
+    let host = Arc::new(Host { share, welcome, observer });
+    let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
+    let listener = Listener::bind(&options.listen).map_err(unheard)?;
+    let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
+    let admission = Admission { connections_max, patience: options.idle_timeout };
+    Ok(Config { listener, host, admission, drain_timeout: options.drain_timeout, console: options.console, state })
+}
+
+/// Plain text beyond this machine only where someone said so.
+fn check_reach(options: &Options) -> Result<(), StartError> {
+    let address = options.listen.clone();
+    let unheard = |source| StartError::Listen { address: address.clone(), source };
+    let everywhere = options.listen.resolve().map_err(unheard)?.iter().any(|found| !found.ip().is_loopback());
+    match (everywhere, options.plaintext) {
+        (true, false) => Err(StartError::PlainBeyondLoopback { address }),
+        (true, true) => {
+            log::warn!("listening on {address} without encryption: everyone on the way can read and change what is sent");
+            Ok(())
+        }
+        (false, _) => Ok(()),
+    }
+}
+
+fn rules(options: &Options) -> Rules {
+    Rules {
+        refuses_changes: options.read_only.then_some(ErrorCode::ReadOnly),
+        kinds: (!options.kinds.is_empty()).then(|| options.kinds.iter().copied().map(kind).collect()),
+        file_bytes_max: options.max_file_size,
+    }
+}
+
+fn kind(option: KindOption) -> Kind {
+    match option {
+        KindOption::Picture => Kind::Picture,
+        KindOption::Music => Kind::Music,
+        KindOption::Video => Kind::Video,
+        KindOption::Document => Kind::Document,
+        KindOption::Archive => Kind::Archive,
+        KindOption::Text => Kind::Text,
+        KindOption::Other => Kind::Other,
+    }
+}

@@ -1,0 +1,205 @@
+//! The embedded database: digests by device and inode, believed only for the very state that was hashed.
+
+use super::{Hashed, SETTLED_AFTER, UNSTORED_BYTES_MAX, lock};
+use crate::folder::Identity;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
+use wire::digest::{Digest, PieceValue};
+use wire::path::SharedPath;
+
+const DATABASE_NAME: &str = "digests.redb";
+/// Device and inode to a row. The name has the row's version: another one is another table.
+const DIGESTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("digests-1");
+/// Digest to the path where it was last seen.
+const PATHS: TableDefinition<'_, &[u8; 32], &str> = TableDefinition::new("paths-1");
+const CACHE_BYTES: usize = 8 << 20;
+/// Rows waiting to be written. Exceeded: the row is dropped, which loses only time.
+const ROWS_MAX: usize = 1024;
+const ROWS_PER_COMMIT: usize = 1000;
+/// Bytes of a row before its piece values.
+const HEAD_BYTES: usize = 80;
+
+/// The database, and the thread that writes to it.
+#[derive(Debug)]
+pub(super) struct Store {
+    database: Arc<Mutex<Option<Database>>>,
+    rows: Option<Sender<Row>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Row {
+    identity: Identity,
+    path: SharedPath,
+    hashed: Hashed,
+    at: SystemTime,
+}
+
+impl Store {
+    /// Opens the database, or makes it anew where it cannot be read.
+    pub(super) fn open(state_folder: &Path) -> Option<Self> {
+        let path = state_folder.join(DATABASE_NAME);
+        let database = guarded(|| create(&path)).or_else(|| {
+            log::warn!("the digest database cannot be read and is made anew; digests will be computed again");
+            std::fs::remove_file(&path).ok()?;
+            guarded(|| create(&path))
+        })?;
+        let database = Arc::new(Mutex::new(Some(database)));
+        let (rows, received) = bounded(ROWS_MAX);
+        let shared = Arc::clone(&database);
+        let writer = Builder::new().name("digest-store".into()).spawn(move || write_rows(&shared, &received)).ok()?;
+        Some(Self { database, rows: Some(rows), writer: Some(writer) })
+    }
+
+    pub(super) fn get(&self, identity: &Identity) -> Option<Hashed> {
+        if identity.byte_count <= UNSTORED_BYTES_MAX {
+            return None;
+        }
+        let key = (identity.inode.device, identity.inode.number);
+        self.read(|database| {
+            let table = database.begin_read()?.open_table(DIGESTS)?;
+            Ok(table.get(key)?.and_then(|row| decode(row.value(), identity)))
+        })
+    }
+
+    pub(super) fn path_of(&self, digest: Digest) -> Option<SharedPath> {
+        self.read(|database| {
+            let table = database.begin_read()?.open_table(PATHS)?;
+            Ok(table.get(&digest.0)?.and_then(|path| SharedPath::parse(path.value()).ok()))
+        })
+    }
+
+    pub(super) fn put(&self, identity: Identity, path: &SharedPath, hashed: Hashed, at: SystemTime) {
+        if let Some(rows) = &self.rows {
+            // Full: it will be hashed again.
+            let _ = rows.try_send(Row { identity, path: path.clone(), hashed, at });
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Database) -> Result<Option<T>, redb::Error>) -> Option<T> {
+        let mut held = lock(&self.database);
+        let database = held.as_ref()?;
+        match catch_unwind(AssertUnwindSafe(|| look(database))) {
+            Ok(found) => found.ok().flatten(),
+            Err(_) => {
+                log::warn!("the digest database is damaged and not used any more; it is made anew at the next start");
+                *held = None;
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.rows = None;
+        if let Some(writer) = self.writer.take() {
+            // It catches what the database throws.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<Database, redb::Error> {
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(DIGESTS)?;
+    transaction.open_table(PATHS)?;
+    transaction.commit()?;
+    Ok(database)
+}
+
+/// Overwritten pages make the database panic; here that is just a database that cannot be read.
+fn guarded<T>(action: impl FnOnce() -> Result<T, redb::Error>) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(action)) {
+        Ok(Ok(value)) => Some(value),
+        Ok(Err(error)) => {
+            log::warn!("the digest database: {error}");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Gathers rows and commits them together: a commit for each would cost more than the hash of a small file.
+fn write_rows(database: &Mutex<Option<Database>>, rows: &Receiver<Row>) {
+    while let Ok(first) = rows.recv() {
+        let batch: Vec<Row> = std::iter::once(first).chain(rows.try_iter().take(ROWS_PER_COMMIT)).collect();
+        let transaction = lock(database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
+        let Some(Some(transaction)) = transaction else { continue };
+        guarded(|| {
+            insert(&transaction, &batch)?;
+            Ok(transaction.commit()?)
+        });
+    }
+}
+
+fn insert(transaction: &redb::WriteTransaction, batch: &[Row]) -> Result<(), redb::Error> {
+    let mut digests = transaction.open_table(DIGESTS)?;
+    let mut paths = transaction.open_table(PATHS)?;
+    for row in batch {
+        let inode = row.identity.inode;
+        digests.insert((inode.device, inode.number), encode(row).as_slice())?;
+        paths.insert(&row.hashed.digest.0, row.path.as_str())?;
+    }
+    Ok(())
+}
+
+/// Length, both times, whether it had settled, digest, piece values; numbers little-endian.
+fn encode(row: &Row) -> Vec<u8> {
+    let Identity { byte_count, modified, changed, .. } = row.identity;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + 32 * row.hashed.pieces.len());
+    bytes.extend_from_slice(&byte_count.to_le_bytes());
+    for (seconds, nanoseconds) in [modified, changed, moment(row.at)] {
+        bytes.extend_from_slice(&seconds.to_le_bytes());
+        bytes.extend_from_slice(&nanoseconds.to_le_bytes());
+    }
+    bytes.extend_from_slice(&row.hashed.digest.0);
+    debug_assert_eq!(bytes.len(), HEAD_BYTES - 4);
+    bytes.extend_from_slice(&[0; 4]);
+    row.hashed.pieces.iter().for_each(|value| bytes.extend_from_slice(value));
+    bytes
+}
+
+/// The row's content, if it is about exactly this state of the file and that state had settled when it was hashed.
+fn decode(bytes: &[u8], identity: &Identity) -> Option<Hashed> {
+    let (head, values) = bytes.split_at_checked(HEAD_BYTES)?;
+    let mut head = Head(head);
+    let byte_count = u64::from_le_bytes(head.take()?);
+    let modified = head.moment()?;
+    let changed = head.moment()?;
+    let hashed_at = head.moment()?;
+    let settled = i64::try_from(SETTLED_AFTER.as_secs()).ok()?;
+    let is_same = (byte_count, modified, changed) == (identity.byte_count, identity.modified, identity.changed);
+    if !is_same || changed.0.saturating_add(settled) >= hashed_at.0 {
+        return None;
+    }
+    let digest = Digest(head.take()?);
+    let (pieces, rest): (&[PieceValue], _) = values.as_chunks();
+    let is_whole = rest.is_empty() && pieces.len() as u64 == wire::digest::piece_count(byte_count);
+    is_whole.then(|| Hashed { digest, pieces: pieces.into() })
+}
+
+/// Reads numbers from the front of a row.
+struct Head<'a>(&'a [u8]);
+
+impl Head<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (now, later) = self.0.split_first_chunk()?;
+        self.0 = later;
+        Some(*now)
+    }
+
+    fn moment(&mut self) -> Option<(i64, u32)> {
+        Some((i64::from_le_bytes(self.take()?), u32::from_le_bytes(self.take()?)))
+    }
+}
+
+fn moment(time: SystemTime) -> (i64, u32) {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}

@@ -1,0 +1,147 @@
+//! Fetching: files from another end to a folder here, verified, continued where an earlier transfer broke.
+//!
+//! A large file of which something is here already is fetched piece by piece, and only the pieces that differ; any
+//! other is read as a whole. Must not know who wants it.
+
+mod many;
+mod stream;
+mod whole;
+mod ranges;
+mod payload;
+mod error;
+
+pub use error::FetchError;
+pub use many::{FetchOutcome, fetch_many};
+pub use stream::fetch_to;
+
+use crate::folder::Folder;
+use crate::incoming::{Incoming, Landed, Landing};
+use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
+use ranges::Plan;
+use wire::digest::Digest;
+use wire::limits::PIECE_BYTES;
+use wire::message::Entry;
+use wire::path::SharedPath;
+
+/// A file to fetch.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// Its path at the other end.
+    pub source: SharedPath,
+    /// What the other end said of it.
+    pub entry: Entry,
+    /// Where it lands, below the folder here.
+    pub target: SharedPath,
+}
+
+/// A file that was fetched, verified and has its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its length, in bytes.
+    pub byte_count: u64,
+    /// Its digest, computed from what arrived.
+    pub digest: Digest,
+    /// How many bytes of it did not have to be sent.
+    pub reused: u64,
+}
+
+impl From<Landed> for Fetched {
+    fn from(landed: Landed) -> Self {
+        Self { byte_count: landed.byte_count, digest: landed.digest, reused: landed.reused }
+    }
+}
+
+/// Fetches one file of any size, again and again where the connection is lost, as long as `remote` has patience.
+///
+/// # Errors
+/// See [`FetchError`]; the old file is there, and of a large one what has arrived is kept.
+pub fn fetch(
+    remote: &mut Remote,
+    folder: &Folder,
+    fetch: &Fetch,
+    watch: &dyn Watch,
+) -> Result<Fetched, FetchError> {
+    let retry = remote.retry();
+    let mut attempts = Attempts { remote, folder, fetch: fetch.clone(), watch, retry, missing_least: u64::MAX };
+    loop {
+        let error = match attempts.once() {
+            Ok(fetched) => return Ok(fetched),
+            Err(FetchError::Remote(error)) => error,
+            Err(own) => return Err(own),
+        };
+        watch.retrying(&error);
+        match attempts.retry.after(error)? {
+            Recovery::StartOver => attempts.refresh()?,
+            _ => watch.restarted(),
+        }
+    }
+}
+
+/// How a file is to land that the other end describes so.
+fn landing_of(entry: &Entry) -> Landing {
+    let byte_count = entry.byte_count.get();
+    Landing {
+        byte_count: Some(byte_count),
+        modified: Some(entry.modified),
+        executable: Some(entry.executable),
+        resumable: byte_count > PIECE_BYTES,
+        ..Landing::default()
+    }
+}
+
+/// The attempts at one file.
+struct Attempts<'a> {
+    remote: &'a mut Remote,
+    folder: &'a Folder,
+    fetch: Fetch,
+    watch: &'a dyn Watch,
+    retry: Retry,
+    /// The fewest bytes that were missing when an attempt began.
+    missing_least: u64,
+}
+
+impl Attempts<'_> {
+    fn once(&mut self) -> Result<Fetched, FetchError> {
+        if self.fetch.entry.byte_count.get() <= PIECE_BYTES {
+            return self.whole();
+        }
+        let mut incoming = Incoming::begin(self.folder, &self.fetch.target, landing_of(&self.fetch.entry))?;
+        let base = incoming.base(&mut |done, of| self.watch.checking(done, of))?;
+        if base.is_empty() {
+            drop(incoming);
+            return self.whole();
+        }
+        let pieces = self.remote.session()?.pieces(&self.fetch.source, self.watch)?;
+        if pieces.byte_count != self.fetch.entry.byte_count.get() {
+            return Err(changed().into());
+        }
+        let plan = Plan::of(&base, &pieces);
+        self.note_missing(plan.missing());
+        self.watch.reused(pieces.byte_count - plan.missing());
+        for request in plan.requests() {
+            self.ranges(&mut incoming, request, pieces.digest)?;
+        }
+        Ok(incoming.finish(pieces.byte_count, Some(pieces.digest))?.into())
+    }
+
+    /// The file is another one now: asks what it is.
+    fn refresh(&mut self) -> Result<(), RemoteError> {
+        let found = self.remote.session()?.stat(Some(&self.fetch.source), false, &Unwatched)?;
+        self.fetch.entry = found.entry;
+        self.missing_least = u64::MAX;
+        self.watch.restarted();
+        Ok(())
+    }
+
+    fn note_missing(&mut self, missing: u64) {
+        if missing < self.missing_least {
+            self.missing_least = missing;
+            self.retry.advanced();
+        }
+    }
+}
+
+fn changed() -> RemoteError {
+    let message = "the file changed while it was fetched".to_owned();
+    RemoteError::Refused { code: wire::error_code::ErrorCode::Changed, message }
+}

@@ -1,0 +1,57 @@
+//! Why a file could not be fetched.
+
+use crate::incoming::LandingError;
+use crate::remote::{Recovery, RemoteError};
+use std::io;
+use thiserror::Error;
+use wire::digest::Digest;
+
+/// Why a file was not fetched. What had its name before is there, byte for byte.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// The other end, or the way to it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// It cannot land here.
+    #[error(transparent)]
+    Local(LandingError),
+    /// What arrived is not what the other end said it sent.
+    #[error("what arrived does not match its digest: {actual} arrived")]
+    WrongDigest {
+        /// What arrived has this digest.
+        actual: Digest,
+    },
+    /// Where the bytes were to go takes no more.
+    #[error("the output takes no more")]
+    Output(#[source] io::Error),
+}
+
+impl From<LandingError> for FetchError {
+    fn from(error: LandingError) -> Self {
+        match error {
+            LandingError::Receive(lost) => Self::Remote(lost.into()),
+            LandingError::WrongDigest { actual } => Self::WrongDigest { actual },
+            other => Self::Local(other),
+        }
+    }
+}
+
+impl FetchError {
+    /// What may be done about it.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Remote(error) => error.recovery(),
+            Self::Local(_) | Self::WrongDigest { .. } | Self::Output(_) => Recovery::None,
+        }
+    }
+
+    /// Whether the session can be used for the next request.
+    #[must_use]
+    pub fn keeps_session(&self) -> bool {
+        match self {
+            Self::Remote(error) => error.keeps_session(),
+            Self::Local(_) | Self::WrongDigest { .. } | Self::Output(_) => true,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Reading a file as a whole: what is done where nothing of it is here yet.
+
+use super::payload::{Due, receive, refuse};
+use super::{Attempts, Fetch, FetchError, Fetched, landing_of};
+use crate::folder::Folder;
+use crate::incoming::Incoming;
+use crate::remote::{RemoteError, Retry, Session, Watch};
+use wire::connection::SectionBytes;
+use wire::message::reply::Reading;
+use wire::message::request::Read;
+use wire::message::{End, Reply};
+use wire::path::SharedPath;
+
+impl Attempts<'_> {
+    pub(super) fn whole(&mut self) -> Result<Fetched, FetchError> {
+        let session = self.remote.session()?;
+        let id = ask_whole(session, &self.fetch.source)?;
+        receive_whole(session, id, &self.fetch, self.folder, (self.watch, &mut self.retry))
+    }
+}
+
+/// Sends the request.
+pub(super) fn ask_whole(session: &mut Session, source: &SharedPath) -> Result<u64, RemoteError> {
+    session.ask(&Read { path: Some(source.as_str().to_owned()), ..Read::default() })
+}
+
+/// Takes the answer: the file lands when its digest is that of what arrived.
+pub(super) fn receive_whole(
+    session: &mut Session,
+    id: u64,
+    fetch: &Fetch,
+    folder: &Folder,
+    (watch, retry): (&dyn Watch, &mut Retry),
+) -> Result<Fetched, FetchError> {
+    let reading = await_reading(session, id, &fetch.source, watch)?;
+    let byte_count = reading.byte_count.get();
+    if reading.ranges.is_some() || byte_count != reading.entry.byte_count.get() {
+        return Err(session.violated("a part of a file where the whole was asked for").into());
+    }
+    let due = Due::whole(byte_count);
+    let mut incoming = match Incoming::begin(folder, &fetch.target, landing_of(&reading.entry)) {
+        Ok(incoming) => incoming,
+        Err(error) => return Err(refuse(session, id, due, error.into(), retry)),
+    };
+    let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
+    let end = receive(session, id, due, &mut sink, (watch, retry))?;
+    check_whole(&reading, &end)?;
+    Ok(incoming.finish(byte_count, Some(end.digest))?.into())
+}
+
+/// The digests that are told beside must be the same.
+pub(super) fn check_whole(reading: &Reading, end: &End) -> Result<(), FetchError> {
+    let others = [reading.file_digest, end.file_digest];
+    if others.into_iter().flatten().any(|other| other != end.digest) {
+        return Err(FetchError::WrongDigest { actual: end.digest });
+    }
+    Ok(())
+}
+
+/// Waits for the start of a READ's answer, which must be about that file.
+pub(super) fn await_reading(
+    session: &mut Session,
+    id: u64,
+    source: &SharedPath,
+    watch: &dyn Watch,
+) -> Result<Reading, FetchError> {
+    match session.reply(id, watch)? {
+        Reply::Reading(reading) if reading.entry.path == source.as_str() => Ok(reading),
+        Reply::Reading(_) => Err(session.violated("another file than the one asked for").into()),
+        _ => Err(session.violated("an answer that is none to read").into()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a file could not be sent.
+
+use crate::folder::FolderError;
+use crate::remote::{Recovery, RemoteError};
+use std::io;
+use thiserror::Error;
+use wire::digest::Digest;
+
+/// Why a file was not sent.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// The other end, or the way to it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The other end refused because of what stands at the target, which may be this very file.
+    #[error("{error}")]
+    Doubted {
+        /// The refusal.
+        error: RemoteError,
+        /// The length of the file here.
+        byte_count: u64,
+        /// The digest of the file here.
+        digest: Digest,
+    },
+    /// There is no such file here.
+    #[error("file not found")]
+    NotFound,
+    /// The local file cannot be used.
+    #[error(transparent)]
+    Local(#[from] FolderError),
+    /// The local file became shorter while it was sent.
+    #[error("the local file changed while it was sent")]
+    Shrank,
+    /// What is sent cannot be read.
+    #[error("the input cannot be read")]
+    Input(#[source] io::Error),
+    /// The hashing thread is gone: a bug of ours.
+    #[error("the hash was lost")]
+    HashLost,
+}
+
+impl SendError {
+    /// What may be done about it.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Remote(error) => error.recovery(),
+            _ => Recovery::None,
+        }
+    }
+
+    /// Whether the session can be used for the next request.
+    #[must_use]
+    pub fn keeps_session(&self) -> bool {
+        match self {
+            Self::Remote(error) => error.keeps_session(),
+            _ => true,
+        }
+    }
+}

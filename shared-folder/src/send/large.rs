@@ -1,0 +1,224 @@
+//! Sending a large file: ask, compare with what the other end has, send what differs.
+
+use super::{Attempts, SendError, Sent, Source, await_written, doubted, request};
+use crate::hashing::{BUFFER_BYTES, Hashing};
+use crate::remote::{RemoteError, Session, Watch};
+use wire::digest::{Digest, PieceValue, piece_count, piece_value};
+use wire::error_code::ErrorCode;
+use wire::limits::PIECE_BYTES;
+use wire::message::reply::{Base, Ready};
+use wire::message::{Abort, ByteCount, End, Reply};
+
+impl Attempts<'_> {
+    pub(super) fn large(&mut self, source: &Source) -> Result<Sent, SendError> {
+        let session = self.remote.session()?;
+        let base_wanted = source.byte_count > PIECE_BYTES;
+        let id = session.ask(&request(Some(source), &self.outgoing.destination, base_wanted))?;
+        let base = match await_ready(session, id, Some(source), self.watch) {
+            Err(SendError::Remote(error)) => return Err(self.refused(source, error)),
+            other => other?,
+        };
+        let (watch, retry) = (self.watch, &mut self.retry);
+        let mut upload = Upload::new(session, id, Some(source.byte_count), watch);
+        let sent = upload.pieces_of(source, &base).and_then(|()| {
+            if upload.reused > self.reused_most {
+                self.reused_most = upload.reused;
+                retry.advanced();
+            }
+            upload.finish()
+        });
+        // Bytes that went out tell that somebody is there, even if they were in vain.
+        if upload.moved > 0 {
+            retry.moved();
+        }
+        sent
+    }
+
+    /// A refusal before anything was sent; whether an earlier attempt caused it can only be told by the digest.
+    fn refused(&self, source: &Source, error: RemoteError) -> SendError {
+        match error.refusal() {
+            Some(ErrorCode::Exists | ErrorCode::Changed) => match digest_of(source) {
+                Ok(digest) => doubted(error, source.byte_count, digest),
+                Err(own) => own,
+            },
+            _ => error.into(),
+        }
+    }
+}
+
+/// Waits until a large WRITE may send, and takes the values of the base that is offered.
+pub(super) fn await_ready(
+    session: &mut Session,
+    id: u64,
+    source: Option<&Source>,
+    watch: &dyn Watch,
+) -> Result<Vec<PieceValue>, SendError> {
+    let ready = match session.reply(id, watch) {
+        Ok(Reply::Ready(ready)) => ready,
+        Ok(_) => return Err(session.violated("an answer that is none to write").into()),
+        Err(error) => return Err(given_up(session, id, error).into()),
+    };
+    let Ready { base: Some(Base { byte_count, piece_count: count }) } = ready else { return Ok(Vec::new()) };
+    let ours = source.map_or(0, |source| source.byte_count);
+    let is_sound = count.get() == byte_count.get().div_ceil(PIECE_BYTES) && count.get() <= piece_count(ours);
+    if !is_sound || ours <= PIECE_BYTES {
+        return Err(session.violated("a base that fits no file of that length").into());
+    }
+    Ok(session.piece_values(id, count.get())?)
+}
+
+/// A WRITE is closed with `abort` after a refusal too; it gets no answer then.
+fn given_up(session: &mut Session, id: u64, error: RemoteError) -> RemoteError {
+    if let RemoteError::Refused { code, .. } = &error
+        && let Err(lost) = abort(session, id, *code)
+    {
+        return lost;
+    }
+    error
+}
+
+fn abort(session: &mut Session, id: u64, code: ErrorCode) -> Result<(), RemoteError> {
+    session.send(|sender| sender.send(Some(id), &Abort { code, message: String::new() }))
+}
+
+/// What only the answer to a doubtful refusal needs: nothing was sent, so nothing was hashed yet.
+fn digest_of(source: &Source) -> Result<Digest, SendError> {
+    let mut hashing = Hashing::of_file(Some(source.byte_count));
+    let mut at = 0;
+    while at < source.byte_count {
+        let mut buffer = hashing.buffer(BUFFER_BYTES);
+        buffer.resize(usize::try_from(source.byte_count - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES), 0);
+        if source.read(at, &mut buffer)? < buffer.len() {
+            return Err(SendError::Shrank);
+        }
+        at += buffer.len() as u64;
+        hashing.bytes(buffer);
+    }
+    hashing.finish().map(|(digest, _)| digest).ok_or(SendError::HashLost)
+}
+
+/// A payload on its way, hashed beside.
+pub(super) struct Upload<'a> {
+    session: &'a mut Session,
+    id: u64,
+    watch: &'a dyn Watch,
+    hashing: Option<Hashing>,
+    section_bytes: usize,
+    at: u64,
+    pub(super) moved: u64,
+    pub(super) reused: u64,
+}
+
+impl<'a> Upload<'a> {
+    pub(super) fn new(session: &'a mut Session, id: u64, byte_count: Option<u64>, watch: &'a dyn Watch) -> Self {
+        let section_bytes = usize::try_from(session.section_bytes_max()).unwrap_or(1).min(BUFFER_BYTES);
+        let hashing = Some(Hashing::of_file(byte_count));
+        Self { session, id, watch, hashing, section_bytes, at: 0, moved: 0, reused: 0 }
+    }
+
+    /// Sends the pieces of `source` that `base` does not have.
+    fn pieces_of(&mut self, source: &Source, base: &[PieceValue]) -> Result<(), SendError> {
+        let mut piece = Vec::new();
+        for (index, theirs) in (0u64..).zip(base) {
+            let length = (source.byte_count - self.at).min(PIECE_BYTES);
+            piece.resize(usize::try_from(length).unwrap_or(0), 0);
+            if source.read(self.at, &mut piece)? < piece.len() {
+                return Err(self.shrank());
+            }
+            self.known_piece(&piece, piece_value(index, &piece), *theirs)?;
+        }
+        while self.at < source.byte_count {
+            let wanted = self.room().min(usize::try_from(source.byte_count - self.at).unwrap_or(usize::MAX));
+            let mut buffer = self.hashing()?.buffer(wanted);
+            buffer.resize(wanted, 0);
+            if source.read(self.at, &mut buffer)? < wanted {
+                return Err(self.shrank());
+            }
+            self.section(buffer)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes the next section may have at most: it lies within one piece.
+    pub(super) fn room(&self) -> usize {
+        let in_piece = PIECE_BYTES - self.at % PIECE_BYTES;
+        usize::try_from(in_piece).unwrap_or(usize::MAX).min(self.section_bytes)
+    }
+
+    /// An empty buffer for the next section.
+    pub(super) fn buffer(&mut self) -> Result<Vec<u8>, SendError> {
+        let room = self.room();
+        Ok(self.hashing()?.buffer(room))
+    }
+
+    /// Sends the next section, and has it hashed.
+    pub(super) fn section(&mut self, bytes: Vec<u8>) -> Result<(), SendError> {
+        self.out(&bytes)?;
+        self.hashing()?.bytes(bytes);
+        Ok(())
+    }
+
+    /// Says that all is sent, and waits until it is safe.
+    pub(super) fn finish(&mut self) -> Result<Sent, SendError> {
+        let hashed = self.hashing.take().and_then(Hashing::finish);
+        let (digest, _) = hashed.ok_or(SendError::HashLost)?;
+        let end = End { byte_count: ByteCount::new(self.at), digest, file_digest: None };
+        self.session.send(|sender| sender.send(Some(self.id), &end))?;
+        let sent = Sent { byte_count: self.at, digest, reused: self.reused };
+        await_written(self.session, self.id, sent, self.watch)
+    }
+
+    /// Gives up with `code`, and waits until the other end has heard it.
+    pub(super) fn abort(&mut self, code: ErrorCode) -> Result<(), RemoteError> {
+        abort(self.session, self.id, code)?;
+        match self.session.reply(self.id, self.watch) {
+            Err(RemoteError::Refused { .. }) => Ok(()),
+            Err(lost) => Err(lost),
+            Ok(_) => Err(self.session.violated("an answer that is none to abort")),
+        }
+    }
+
+    fn known_piece(&mut self, piece: &[u8], value: PieceValue, theirs: PieceValue) -> Result<(), SendError> {
+        if value == theirs {
+            self.at += piece.len() as u64;
+            self.reused += piece.len() as u64;
+            self.watch.reused(piece.len() as u64);
+        } else {
+            piece.chunks(self.section_bytes).try_for_each(|section| self.out(section))?;
+        }
+        self.hashing()?.value(value, piece.len() as u64);
+        Ok(())
+    }
+
+    fn out(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        self.listen()?;
+        let (id, at) = (self.id, self.at);
+        self.session.send(|sender| sender.section(id, at, bytes))?;
+        self.at += bytes.len() as u64;
+        self.moved += bytes.len() as u64;
+        self.watch.moved(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Takes what the other end says meanwhile: a refusal ends the upload before all of it was sent.
+    fn listen(&mut self) -> Result<(), SendError> {
+        while self.session.has_news() {
+            match self.session.news(self.id, self.watch) {
+                Ok(()) => {}
+                Err(error) => return Err(given_up(self.session, self.id, error).into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn shrank(&mut self) -> SendError {
+        match self.abort(ErrorCode::Changed) {
+            Ok(()) => SendError::Shrank,
+            Err(lost) => lost.into(),
+        }
+    }
+
+    fn hashing(&mut self) -> Result<&mut Hashing, SendError> {
+        self.hashing.as_mut().ok_or(SendError::HashLost)
+    }
+}

@@ -1,0 +1,49 @@
+//! RENAME, DELETE and MKDIR.
+
+use super::pulse::Pulse;
+use super::refusal::Stop;
+use super::session::Session;
+use super::share::Share;
+use crate::folder::Shape;
+use wire::message::reply::{Deleted, Made, Renamed};
+use wire::message::request::{Delete, Mkdir, Rename};
+
+impl Session<'_> {
+    pub(super) fn rename(&mut self, id: u64, rename: &Rename) -> Result<(), Stop> {
+        let share = &self.host.share;
+        share.check_changes_allowed()?;
+        let (from, to) = (Share::path(&rename.path)?, Share::path(&rename.to)?);
+        if share.folder.status(&from).is_ok_and(|status| status.shape == Shape::File) {
+            share.check_kind_allowed(&from)?;
+            share.check_kind_allowed(&to)?;
+        }
+        share.folder.rename(&from, &to, rename.replace)?;
+        Ok(self.connection.sender.queue(Some(id), &Renamed {})?)
+    }
+
+    pub(super) fn delete(&mut self, id: u64, delete: &Delete) -> Result<(), Stop> {
+        let share = &self.host.share;
+        share.check_changes_allowed()?;
+        let path = Share::path(&delete.path)?;
+        if share.folder.status(&path).is_ok_and(|status| status.shape == Shape::File) {
+            share.check_kind_allowed(&path)?;
+        }
+        let (mut pulse, mut lost) = (Pulse::new(id), None);
+        let sender = &mut self.connection.sender;
+        let removed = share.folder.remove(&path, delete.recursive, &mut |removed| {
+            lost = pulse.beat(sender, removed, removed).err();
+            lost.is_none()
+        });
+        if let Some(error) = lost {
+            return Err(error.into());
+        }
+        removed?;
+        Ok(self.connection.sender.queue(Some(id), &Deleted {})?)
+    }
+
+    pub(super) fn make_folder(&mut self, id: u64, mkdir: &Mkdir) -> Result<(), Stop> {
+        self.host.share.check_changes_allowed()?;
+        self.host.share.folder.make_folders(&Share::path(&mkdir.path)?)?;
+        Ok(self.connection.sender.queue(Some(id), &Made {})?)
+    }
+}

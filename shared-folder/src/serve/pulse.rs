@@ -1,0 +1,41 @@
+//! Keeps the other end patient: says `working` during long work, and sends what has gathered now and then.
+
+use wire::connection::{SendError, Sender};
+use wire::limits::WORKING_INTERVAL;
+use wire::message::ByteCount;
+use wire::message::reply::Working;
+use std::time::{Duration, Instant};
+
+/// Entries that have gathered leave at the latest after this time.
+const GATHER_TIME_MAX: Duration = Duration::from_millis(50);
+
+/// When something was last sent for a request.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    id: u64,
+    last: Instant,
+}
+
+impl Pulse {
+    pub(super) fn new(id: u64) -> Self {
+        Self { id, last: Instant::now() }
+    }
+
+    /// Says `working` if it is time to.
+    pub(super) fn beat(&mut self, sender: &mut Sender, done: u64, of: u64) -> Result<(), SendError> {
+        if self.last.elapsed() < WORKING_INTERVAL {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        sender.send(Some(self.id), &Working { done: ByteCount::new(done), of: ByteCount::new(of) })
+    }
+
+    /// Sends what has gathered if that is long enough ago.
+    pub(super) fn flush(&mut self, sender: &mut Sender) -> Result<(), SendError> {
+        if self.last.elapsed() < GATHER_TIME_MAX {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        sender.flush()
+    }
+}

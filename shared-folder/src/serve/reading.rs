@@ -1,0 +1,350 @@
+//! READ and pieces: from page cache to socket, with the digest known beforehand or computed beside.
+
+use super::listing::both_named;
+use super::pulse::Pulse;
+use super::refusal::{Refusal, Stop};
+use super::session::Session;
+use super::share::Share;
+use crate::catalogue::{Hashed, JobState, UNSTORED_BYTES_MAX, Waiting};
+use crate::folder::{FolderError, OpenFile, identity_of};
+use crate::hashing::BUFFER_BYTES;
+use crate::scan::entry_of;
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, scope};
+use wire::digest::{Digest, PieceHasher};
+use wire::error_code::ErrorCode;
+use wire::limits::{PIECE_BYTES, WORKING_INTERVAL};
+use wire::message::payload::End;
+use wire::message::reply::{PieceList, Reading};
+use wire::message::request::{Pieces, Read};
+use wire::message::{ByteCount, Range};
+use wire::path::SharedPath;
+
+/// A run of a file's bytes: offset and length.
+type Run = (u64, u64);
+
+impl Session<'_> {
+    pub(super) fn read(&mut self, id: u64, read: &Read) -> Result<(), Stop> {
+        let (path, opened) = self.named(id, read.path.as_deref(), read.digest)?;
+        if read.ranges.is_none() && opened.status.byte_count <= UNSTORED_BYTES_MAX {
+            return self.read_small(id, &path, &opened, read.if_digest);
+        }
+        let known = match read.if_digest {
+            Some(_) => Some(self.hash(id, &opened, &path)?),
+            None => self.host.share.catalogue.known(&opened.status.identity),
+        };
+        check_version(read.if_digest, known.as_ref().map(|hashed| hashed.digest))?;
+        match &read.ranges {
+            None => self.read_whole(id, &path, &opened, known),
+            Some(ranges) => self.read_ranges(id, &path, &opened, (ranges, known)),
+        }
+    }
+
+    pub(super) fn pieces(&mut self, id: u64, pieces: &Pieces) -> Result<(), Stop> {
+        let (path, opened) = self.named(id, pieces.path.as_deref(), pieces.digest)?;
+        let hashed = self.hash(id, &opened, &path)?;
+        let list = PieceList {
+            byte_count: ByteCount::new(opened.status.byte_count),
+            digest: hashed.digest,
+            piece_count: ByteCount::new(hashed.pieces.len() as u64),
+        };
+        self.connection.sender.queue(Some(id), &list)?;
+        self.send_bytes(id, hashed.pieces.as_flattened())
+    }
+
+    /// Sends bytes of our own as a payload.
+    pub(super) fn send_bytes(&mut self, id: u64, bytes: &[u8]) -> Result<(), Stop> {
+        let piece = usize::try_from(PIECE_BYTES).unwrap_or(usize::MAX);
+        for (index, section) in bytes.chunks(piece).enumerate() {
+            self.connection.sender.section(id, index as u64 * PIECE_BYTES, section)?;
+        }
+        let end = End { byte_count: ByteCount::new(bytes.len() as u64), digest: Digest::of(bytes), file_digest: None };
+        Ok(self.connection.sender.queue(Some(id), &end)?)
+    }
+
+    pub(super) fn open(&self, path: &SharedPath) -> Result<OpenFile, Stop> {
+        let share = &self.host.share;
+        let opened = share.folder.open_file(path)?;
+        if share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
+    }
+
+    /// Finds the file with that content where it was last seen, and makes sure that it still has it.
+    pub(super) fn open_by_digest(&mut self, id: u64, digest: Digest) -> Result<(SharedPath, OpenFile, Hashed), Stop> {
+        let unknown = || Refusal::new(ErrorCode::NotFound, "no file with that digest is known here");
+        let path = self.host.share.catalogue.path_of(digest).ok_or_else(unknown)?;
+        let opened = self.open(&path).map_err(|_| unknown())?;
+        let hashed = self.hash(id, &opened, &path)?;
+        if hashed.digest == digest { Ok((path, opened, hashed)) } else { Err(unknown().into()) }
+    }
+
+    /// The digest of an open file: known, computed here where it is small, or waited for with `working`.
+    pub(super) fn hash(&mut self, id: u64, opened: &OpenFile, path: &SharedPath) -> Result<Hashed, Stop> {
+        let catalogue = &self.host.share.catalogue;
+        if opened.status.byte_count <= UNSTORED_BYTES_MAX {
+            self.load(opened)?;
+            let mut hasher = PieceHasher::default();
+            hasher.update(&self.scratch);
+            let (digest, pieces) = hasher.finish();
+            let hashed = Hashed { digest, pieces: pieces.into() };
+            catalogue.note(opened.status.identity, path, hashed.clone());
+            return Ok(hashed);
+        }
+        match catalogue.known(&opened.status.identity) {
+            Some(hashed) => Ok(hashed),
+            None => {
+                let waiting = catalogue.hash(opened, path)?;
+                self.wait_for(id, &waiting)
+            }
+        }
+    }
+
+    fn named(&mut self, id: u64, path: Option<&str>, digest: Option<Digest>) -> Result<(SharedPath, OpenFile), Stop> {
+        match (path, digest) {
+            (Some(text), None) => {
+                let path = Share::path(text)?;
+                let opened = self.open(&path)?;
+                Ok((path, opened))
+            }
+            (None, Some(digest)) => self.open_by_digest(id, digest).map(|(path, opened, _)| (path, opened)),
+            _ => Err(both_named()),
+        }
+    }
+
+    /// A small file: one read, one hash, everything gathered into one send with its neighbours.
+    fn read_small(&mut self, id: u64, path: &SharedPath, opened: &OpenFile, if_digest: Option<Digest>) -> Result<(), Stop> {
+        self.load(opened)?;
+        let digest = Digest::of(&self.scratch);
+        check_version(if_digest, Some(digest))?;
+        let byte_count = ByteCount::new(self.scratch.len() as u64);
+        let sender = &mut self.connection.sender;
+        let entry = entry_of(path, &opened.status);
+        sender.queue(Some(id), &Reading { entry, byte_count, ranges: None, file_digest: Some(digest) })?;
+        if !self.scratch.is_empty() {
+            sender.section(id, 0, &self.scratch)?;
+        }
+        sender.queue(Some(id), &End { byte_count, digest, file_digest: Some(digest) })?;
+        self.count_bytes(byte_count.get());
+        Ok(())
+    }
+
+    fn read_whole(&mut self, id: u64, path: &SharedPath, opened: &OpenFile, known: Option<Hashed>) -> Result<(), Stop> {
+        // Begun before the first byte is sent, so that the hash runs beside and reads what is in the cache already.
+        let waiting = match &known {
+            Some(_) => None,
+            None => Some(self.host.share.catalogue.hash(opened, path)?),
+        };
+        let byte_count = opened.status.byte_count;
+        self.announce(id, path, opened, (byte_count, None, known.as_ref()))?;
+        self.send_runs(id, &opened.file, &[(0, byte_count)])?;
+        let hashed = match (known, waiting) {
+            (Some(hashed), _) => hashed,
+            (None, Some(waiting)) => self.wait_for(id, &waiting).map_err(after_payload)?,
+            (None, None) => return Err(Stop::Fail(changed())),
+        };
+        check_unchanged(opened)?;
+        let digest = hashed.digest;
+        let end = End { byte_count: ByteCount::new(byte_count), digest, file_digest: Some(digest) };
+        Ok(self.connection.sender.queue(Some(id), &end)?)
+    }
+
+    fn read_ranges(
+        &mut self,
+        id: u64,
+        path: &SharedPath,
+        opened: &OpenFile,
+        (ranges, known): (&[Range], Option<Hashed>),
+    ) -> Result<(), Stop> {
+        let runs = merge(ranges, opened.status.byte_count);
+        let byte_count = runs.iter().map(|run| run.1).sum();
+        let sent = runs.iter().map(|(offset, count)| Range {
+            offset: ByteCount::new(*offset),
+            byte_count: ByteCount::new(*count),
+        });
+        self.announce(id, path, opened, (byte_count, Some(sent.collect()), known.as_ref()))?;
+        let digest = self.send_and_hash(id, &opened.file, &runs)?;
+        check_unchanged(opened)?;
+        let file_digest = known.map(|hashed| hashed.digest);
+        let end = End { byte_count: ByteCount::new(byte_count), digest, file_digest };
+        Ok(self.connection.sender.queue(Some(id), &end)?)
+    }
+
+    fn announce(
+        &mut self,
+        id: u64,
+        path: &SharedPath,
+        opened: &OpenFile,
+        (byte_count, ranges, known): (u64, Option<Vec<Range>>, Option<&Hashed>),
+    ) -> Result<(), Stop> {
+        let entry = entry_of(path, &opened.status);
+        let file_digest = known.map(|hashed| hashed.digest);
+        let reading = Reading { entry, byte_count: ByteCount::new(byte_count), ranges, file_digest };
+        Ok(self.connection.sender.queue(Some(id), &reading)?)
+    }
+
+    /// Sends runs of a file in sections that never cross a piece.
+    fn send_runs(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<(), Stop> {
+        for (offset, byte_count) in runs.iter().flat_map(sections) {
+            let is_whole = self.connection.sender.section_of_file(id, offset, byte_count, file)?;
+            self.count_bytes(byte_count);
+            if !is_whole {
+                return Err(Stop::Fail(changed()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends runs while a thread of its own hashes the same bytes in the same order.
+    fn send_and_hash(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<Digest, Stop> {
+        let given_up = AtomicBool::new(false);
+        let (done, digest) = bounded(1);
+        scope(|threads| {
+            let hash = || {
+                // The receiver may have given up; then nobody wants the digest.
+                let _ = done.try_send(hash_runs(file, runs, &given_up));
+            };
+            let started = Builder::new().name("hash-ranges".into()).spawn_scoped(threads, hash);
+            let sent = self.send_runs(id, file, runs);
+            if sent.is_err() || started.is_err() {
+                given_up.store(true, Ordering::Relaxed);
+            }
+            sent?;
+            if started.is_err() {
+                return hash_runs(file, runs, &AtomicBool::new(false)).ok_or_else(|| Stop::Fail(changed()));
+            }
+            let mut pulse = Pulse::new(id);
+            loop {
+                match digest.recv_timeout(WORKING_INTERVAL) {
+                    Ok(Some(digest)) => return Ok(digest),
+                    Err(RecvTimeoutError::Timeout) => {
+                        let total = runs.iter().map(|run| run.1).sum();
+                        pulse.beat(&mut self.connection.sender, total, total)?;
+                    }
+                    Ok(None) | Err(RecvTimeoutError::Disconnected) => return Err(Stop::Fail(changed())),
+                }
+            }
+        })
+    }
+
+    fn wait_for(&mut self, id: u64, waiting: &Waiting) -> Result<Hashed, Stop> {
+        let mut pulse = Pulse::new(id);
+        self.connection.sender.flush()?;
+        loop {
+            match waiting.wait(WORKING_INTERVAL) {
+                JobState::Done(result) => return Ok(result?),
+                JobState::Working { done, of } => pulse.beat(&mut self.connection.sender, done, of)?,
+            }
+        }
+    }
+
+    /// Reads a small file whole into the session's buffer.
+    fn load(&mut self, opened: &OpenFile) -> Result<(), Stop> {
+        self.scratch.resize(usize::try_from(opened.status.byte_count).unwrap_or(usize::MAX), 0);
+        match opened.file.read_exact_at(&mut self.scratch, 0) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(changed().into()),
+            other => Ok(other.map_err(FolderError::from)?),
+        }
+    }
+}
+
+fn changed() -> Refusal {
+    Refusal::new(ErrorCode::Changed, "the file changed while it was read")
+}
+
+/// What would be refused before the payload is a failure after it.
+fn after_payload(stop: Stop) -> Stop {
+    match stop {
+        Stop::Refuse(refusal) => Stop::Fail(refusal),
+        other => other,
+    }
+}
+
+fn check_version(wanted: Option<Digest>, actual: Option<Digest>) -> Result<(), Stop> {
+    if wanted.is_some() && wanted != actual {
+        return Err(Refusal::new(ErrorCode::Changed, "the file is not the version that was asked for").into());
+    }
+    Ok(())
+}
+
+/// The bytes may have changed between being hashed and being sent.
+fn check_unchanged(opened: &OpenFile) -> Result<(), Stop> {
+    match identity_of(&opened.file) {
+        Ok(now) if now == opened.status.identity => Ok(()),
+        _ => Err(Stop::Fail(changed())),
+    }
+}
+
+/// Sorts ranges, cuts them at the file's end, and merges those that touch.
+fn merge(ranges: &[Range], file_bytes: u64) -> Vec<Run> {
+    let clip = |range: &Range| {
+        let (offset, end) = (range.offset.get(), range.offset.get().saturating_add(range.byte_count.get()));
+        (offset, end.min(file_bytes))
+    };
+    let mut spans: Vec<(u64, u64)> = ranges.iter().map(clip).filter(|(offset, end)| offset < end).collect();
+    spans.sort_unstable();
+    let mut runs: Vec<Run> = Vec::with_capacity(spans.len());
+    for (offset, end) in spans {
+        match runs.last_mut() {
+            Some((last, count)) if *last + *count >= offset => *count = (*count).max(end - *last),
+            _ => runs.push((offset, end - offset)),
+        }
+    }
+    runs
+}
+
+/// Cuts a run at the boundaries of pieces.
+fn sections(run: &Run) -> impl Iterator<Item = Run> + use<> {
+    let (start, end) = (run.0, run.0 + run.1);
+    let next = move |offset: u64| (offset < end).then(|| ((offset / PIECE_BYTES + 1) * PIECE_BYTES).min(end));
+    std::iter::successors(Some(start), move |offset| next(*offset))
+        .take_while(move |offset| *offset < end)
+        .map(move |offset| (offset, next(offset).unwrap_or(end) - offset))
+}
+
+fn hash_runs(file: &File, runs: &[Run], given_up: &AtomicBool) -> Option<Digest> {
+    let (mut hasher, mut buffer) = (PieceHasher::default(), vec![0; BUFFER_BYTES]);
+    for (mut offset, byte_count) in runs.iter().copied() {
+        let end = offset + byte_count;
+        while offset < end {
+            let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let target = buffer.get_mut(..wanted).unwrap_or_default();
+            file.read_exact_at(target, offset).ok().filter(|()| !given_up.load(Ordering::Relaxed))?;
+            hasher.update(target);
+            offset += wanted as u64;
+        }
+    }
+    Some(hasher.finish().0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn range(offset: u64, byte_count: u64) -> Range {
+        Range { offset: ByteCount::new(offset), byte_count: ByteCount::new(byte_count) }
+    }
+
+    #[test]
+    fn ranges_are_sorted_merged_and_cut_at_the_end_of_the_file() {
+        let ranges = [range(50, 10), range(0, 5), range(5, 5), range(58, 100), range(100, 1), range(7, 0)];
+        assert_eq!(merge(&ranges, 100), [(0, 10), (50, 50)]);
+        assert_eq!(merge(&[range(u64::MAX, u64::MAX), range(100, 5)], 100), []);
+    }
+
+    proptest! {
+        #[test]
+        fn sections_cover_a_run_and_never_cross_a_piece(offset in 0u64..5 << 20, byte_count in 0u64..5 << 20) {
+            let all: Vec<Run> = sections(&(offset, byte_count)).collect();
+            let mut at = offset;
+            for (start, count) in &all {
+                prop_assert_eq!(*start, at);
+                prop_assert!(*count > 0 && start / PIECE_BYTES == (start + count - 1) / PIECE_BYTES);
+                at += count;
+            }
+            prop_assert_eq!(at, offset + byte_count);
+        }
+    }
+}

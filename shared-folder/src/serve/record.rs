@@ -1,0 +1,41 @@
+//! What the log is told of each request.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use wire::error_code::ErrorCode;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered in full.
+    Done,
+    /// Refused or failed with this code; the session goes on.
+    Refused(ErrorCode),
+    /// The connection ended before the answer was complete.
+    Lost,
+}
+
+/// One request, after its end.
+#[derive(Debug, Clone)]
+pub struct RequestRecord<'a> {
+    /// The session's number.
+    pub session: u64,
+    /// The other end.
+    pub address: SocketAddr,
+    /// The request's type.
+    pub command: &'a str,
+    /// What it was about; not escaped. Empty where it names nothing.
+    pub path: &'a str,
+    /// Payload bytes, in either direction.
+    pub byte_count: u64,
+    /// From the request to its last answer.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Is told of every request once.
+pub trait Observe: Send + Sync {
+    /// A request has ended.
+    fn request(&self, record: &RequestRecord<'_>);
+}

@@ -1,0 +1,149 @@
+//! Errors become answers here, and only here: whose fault, which code, does the connection live.
+
+use crate::catalogue::HashError;
+use crate::folder::FolderError;
+use crate::incoming::LandingError;
+use std::borrow::Cow;
+use std::error::Error;
+use wire::codec::DecodeError;
+use wire::connection::{ReceiveError, SendError};
+use wire::error_code::ErrorCode;
+use wire::path::PathError;
+
+/// Answers no: a code and a short text, without local paths or texts of the operating system.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    pub(super) message: Cow<'static, str>,
+}
+
+/// Why a request was not answered in full.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Say `refused`; the session goes on.
+    Refuse(Refusal),
+    /// The payload has begun: say `failed`; the session goes on.
+    Fail(Refusal),
+    /// A refusal that has been said already; the session goes on.
+    Told(ErrorCode),
+    /// The session is over.
+    End(End),
+}
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The other end left, broke, or takes nothing any more; nothing can be said to it.
+    Lost(String),
+    /// The other end broke the protocol or was silent; it is told so before the connection closes.
+    Fault { code: ErrorCode, message: String, id: Option<u64> },
+    /// It went on sending after a refusal, past the bound.
+    TooMuch,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ErrorCode, message: &'static str) -> Self {
+        Self { code, message: Cow::Borrowed(message) }
+    }
+}
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        Self { code: ErrorCode::BadPath, message: error.to_string().into() }
+    }
+}
+
+impl From<FolderError> for Refusal {
+    fn from(error: FolderError) -> Self {
+        let code = match &error {
+            FolderError::NotFound | FolderError::LeadsNowhere => ErrorCode::NotFound,
+            FolderError::Exists => ErrorCode::Exists,
+            FolderError::NotAFile => ErrorCode::NotAFile,
+            FolderError::NotAFolder => ErrorCode::NotAFolder,
+            FolderError::NotEmpty => ErrorCode::NotEmpty,
+            FolderError::LeadsOutside | FolderError::NotAllowed | FolderError::OtherFileSystem => {
+                ErrorCode::NotAllowed
+            }
+            FolderError::IntoItself | FolderError::BadName => ErrorCode::BadPath,
+            FolderError::ReadOnly => ErrorCode::ReadOnly,
+            FolderError::NoSpace => ErrorCode::NoSpace,
+            FolderError::TooLarge => ErrorCode::TooLarge,
+            FolderError::Unsteady => ErrorCode::Busy,
+            FolderError::Failed(_) => ErrorCode::Internal,
+        };
+        if code == ErrorCode::Internal || code == ErrorCode::NoSpace {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            log::warn!("the file system: {error}: {cause}");
+        }
+        Self { code, message: error.to_string().into() }
+    }
+}
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        let code = match error {
+            HashError::Changed => ErrorCode::Changed,
+            HashError::Unreadable => ErrorCode::Internal,
+            HashError::Busy => ErrorCode::Busy,
+        };
+        Self { code, message: error.to_string().into() }
+    }
+}
+
+impl<T: Into<Refusal>> From<T> for Stop {
+    fn from(error: T) -> Self {
+        Self::Refuse(error.into())
+    }
+}
+
+impl From<SendError> for Stop {
+    fn from(error: SendError) -> Self {
+        Self::End(End::Lost(error.to_string()))
+    }
+}
+
+impl From<ReceiveError> for Stop {
+    fn from(error: ReceiveError) -> Self {
+        Self::End(End::from(error))
+    }
+}
+
+impl From<LandingError> for Stop {
+    fn from(error: LandingError) -> Self {
+        let code = match error {
+            LandingError::Folder(FolderError::LeadsNowhere) => ErrorCode::NotAllowed,
+            LandingError::Folder(error) => return Refusal::from(error).into(),
+            LandingError::Receive(error) => return error.into(),
+            LandingError::Misplaced { .. } => {
+                let message = error.to_string();
+                return Self::End(End::Fault { code: ErrorCode::BadMessage, message, id: None });
+            }
+            LandingError::Busy => ErrorCode::Busy,
+            LandingError::Changed => ErrorCode::Changed,
+            LandingError::WrongLength { .. } | LandingError::WrongDigest { .. } => ErrorCode::DigestMismatch,
+            LandingError::HashLost => ErrorCode::Internal,
+        };
+        Self::Refuse(Refusal { code, message: error.to_string().into() })
+    }
+}
+
+impl From<ReceiveError> for End {
+    fn from(error: ReceiveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReceiveError::Closed(_) | ReceiveError::Lost(_) => Self::Lost(message),
+            ReceiveError::TimedOut(_) => Self::Fault { code: ErrorCode::TimedOut, message, id: None },
+            ReceiveError::LineTooLong(_) => Self::Fault { code: ErrorCode::BadMessage, message, id: None },
+            ReceiveError::Message(DecodeError::BadMessage { id, .. }) => {
+                Self::Fault { code: ErrorCode::BadMessage, message, id }
+            }
+            // Where an unknown type is no reason to end, the session has answered it before it gets here.
+            ReceiveError::Message(DecodeError::UnknownType { id, .. }) => {
+                Self::Fault { code: ErrorCode::BadMessage, message, id }
+            }
+            ReceiveError::Message(DecodeError::UnsupportedVersion { .. }) => {
+                Self::Fault { code: ErrorCode::UnsupportedVersion, message, id: None }
+            }
+        }
+    }
+}

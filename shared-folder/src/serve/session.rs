@@ -1,0 +1,221 @@
+//! One session: receives requests, has each answered, tells the log, and ends in an orderly way.
+
+use super::Host;
+use super::record::{Outcome, RequestRecord};
+use super::refusal::{End, Refusal, Stop};
+use std::time::Instant;
+use wire::codec::{DecodeError, Decoded, MessageSet as _};
+use wire::connection::{Closer, Connection, ReceiveError, refuse, shortened};
+use wire::error_code::ErrorCode;
+use wire::limits::REQUESTS_IN_FLIGHT_MAX;
+use wire::message::payload::Failed;
+use wire::message::reply::{Goodbye, Refused, Topic, Topics};
+use wire::message::{Hello, Request};
+use wire::net::service::SessionSlot;
+
+/// Everything a request is answered with.
+pub(super) struct Session<'a> {
+    pub(super) host: &'a Host,
+    pub(super) slot: &'a SessionSlot,
+    pub(super) connection: Connection,
+    pub(super) closer: Closer,
+    pub(super) process_id: String,
+    /// For small files: one buffer for the whole session.
+    pub(super) scratch: Vec<u8>,
+    /// Payload bytes of the request that is being answered.
+    pub(super) byte_count: u64,
+    /// Requests refused since the daemon began to stop.
+    refused_stopping: usize,
+}
+
+enum Next {
+    GoOn,
+    Leave,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(host: &'a Host, slot: &'a SessionSlot, connection: Connection, hello: Hello) -> Self {
+        log::debug!("session {} opened by {} from {}", slot.id(), hello.agent, slot.address());
+        let closer = connection.closer();
+        Self {
+            host,
+            slot,
+            connection,
+            closer,
+            process_id: hello.process_id,
+            scratch: Vec::new(),
+            byte_count: 0,
+            refused_stopping: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let end = loop {
+            match self.next_request() {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Leave) => break None,
+                Err(end) => break Some(end),
+            }
+        };
+        match end {
+            None => self.connection.close_gently(),
+            Some(end) => self.end(end),
+        }
+    }
+
+    fn next_request(&mut self) -> Result<Next, End> {
+        if !self.connection.receiver.holds_line() {
+            self.connection.sender.flush().map_err(|error| End::Lost(error.to_string()))?;
+            self.slot.end();
+        }
+        match self.connection.receiver.message::<Request>() {
+            Ok(Some(decoded)) => self.answer(decoded),
+            Ok(None) => Ok(Next::Leave),
+            Err(ReceiveError::Message(DecodeError::UnknownType { id, type_name })) => {
+                let message = format!("the type {type_name:?} is unknown here");
+                self.refuse(id, ErrorCode::UnknownType, &message)?;
+                Ok(Next::GoOn)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn answer(&mut self, Decoded { id, message }: Decoded<Request>) -> Result<Next, End> {
+        let Some(id) = id else {
+            let message = "a request needs an id".to_owned();
+            return Err(End::Fault { code: ErrorCode::BadMessage, message, id: None });
+        };
+        let (begun, command, path) = (Instant::now(), message.type_name(), label(&message));
+        let is_stopping = self.slot.begin(format!("{command} {path}")).is_err();
+        if is_stopping && self.refused_stopping >= REQUESTS_IN_FLIGHT_MAX {
+            return Ok(Next::Leave);
+        }
+        self.byte_count = 0;
+        let is_bye = matches!(message, Request::Bye(_));
+        let result = if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
+        let (outcome, next) = self.conclude(id, result);
+        self.host.observer.request(&RequestRecord {
+            session: self.slot.id(),
+            address: self.slot.address(),
+            command,
+            path: &path,
+            byte_count: self.byte_count,
+            duration: begun.elapsed(),
+            outcome,
+        });
+        next.map(|()| if is_bye { Next::Leave } else { Next::GoOn })
+    }
+
+    fn dispatch(&mut self, id: u64, request: Request) -> Result<(), Stop> {
+        match request {
+            Request::List(list) => self.list(id, &list),
+            Request::Search(search) => self.search(id, &search),
+            Request::Stat(stat) => self.stat(id, &stat),
+            Request::Read(read) => self.read(id, &read),
+            Request::Pieces(pieces) => self.pieces(id, &pieces),
+            Request::Write(write) => self.write(id, &write),
+            Request::Rename(rename) => self.rename(id, &rename),
+            Request::Delete(delete) => self.delete(id, &delete),
+            Request::Mkdir(mkdir) => self.make_folder(id, &mkdir),
+            Request::Help(_) => self.help(id),
+            Request::Bye(_) => Ok(self.connection.sender.queue(Some(id), &Goodbye {})?),
+        }
+    }
+
+    /// The one place where an error decides what the other end sees and whether the session lives.
+    fn conclude(&mut self, id: u64, result: Result<(), Stop>) -> (Outcome, Result<(), End>) {
+        match result {
+            Ok(()) => (Outcome::Done, Ok(())),
+            Err(Stop::Refuse(Refusal { code, message })) => {
+                (Outcome::Refused(code), self.refuse(Some(id), code, &message))
+            }
+            Err(Stop::Told(code)) => (Outcome::Refused(code), Ok(())),
+            Err(Stop::Fail(Refusal { code, message })) => {
+                let failed = Failed { code, message: shortened(&message) };
+                let sent = self.connection.sender.queue(Some(id), &failed);
+                (Outcome::Refused(code), sent.map_err(|error| End::Lost(error.to_string())))
+            }
+            Err(Stop::End(End::Fault { code, message, id: known })) => {
+                (Outcome::Refused(code), Err(End::Fault { code, message, id: known.or(Some(id)) }))
+            }
+            Err(Stop::End(end)) => (Outcome::Lost, Err(end)),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, id: Option<u64>, code: ErrorCode, message: &str) -> Result<(), End> {
+        let refused = Refused { code, message: shortened(message), versions: None };
+        self.connection.sender.queue(id, &refused).map_err(|error| End::Lost(error.to_string()))
+    }
+
+    pub(super) fn count_bytes(&mut self, byte_count: u64) {
+        self.byte_count += byte_count;
+        self.slot.count_bytes(byte_count);
+    }
+
+    fn refuse_stopping(&mut self, id: u64, request: &Request) -> Result<(), Stop> {
+        self.refused_stopping += 1;
+        let refusal = Refusal::new(ErrorCode::Stopping, "this daemon is stopping");
+        match request {
+            Request::Write(_) => self.refuse_write(id, refusal),
+            _ => Err(Stop::Refuse(refusal)),
+        }
+    }
+
+    fn help(&mut self, id: u64) -> Result<(), Stop> {
+        let topics = TOPICS.iter().map(|(name, text)| Topic { name: (*name).into(), text: (*text).into() });
+        Ok(self.connection.sender.queue(Some(id), &Topics { topics: topics.collect() })?)
+    }
+
+    fn end(mut self, end: End) {
+        let (session, address) = (self.slot.id(), self.slot.address());
+        match end {
+            End::Lost(why) => log::debug!("session {session} of {address}: {why}"),
+            End::TooMuch => {
+                log::info!("session {session} of {address} went on sending after a refusal");
+                self.connection.close_gently();
+            }
+            End::Fault { code, message, id } => {
+                log::info!("session {session} of {address} is closed: {message} ({code})");
+                let said = match id {
+                    Some(id) => self.refuse(Some(id), code, &message).is_ok(),
+                    None => refuse(&mut self.connection, code, &message).is_ok(),
+                };
+                if said {
+                    self.connection.close_gently();
+                }
+            }
+        }
+    }
+}
+
+/// What STATUS and the log show of a request.
+fn label(request: &Request) -> String {
+    let by_digest = |digest: &Option<wire::digest::Digest>| digest.map(|digest| format!("digest:{digest}"));
+    let named = match request {
+        Request::List(list) => list.path.clone(),
+        Request::Search(search) => Some(search.words.clone()),
+        Request::Stat(stat) => stat.path.clone().or_else(|| by_digest(&stat.digest)),
+        Request::Read(read) => read.path.clone().or_else(|| by_digest(&read.digest)),
+        Request::Pieces(pieces) => pieces.path.clone().or_else(|| by_digest(&pieces.digest)),
+        Request::Write(write) => Some(write.path.clone()),
+        Request::Rename(rename) => Some(format!("{} -> {}", rename.path, rename.to)),
+        Request::Delete(delete) => Some(delete.path.clone()),
+        Request::Mkdir(mkdir) => Some(mkdir.path.clone()),
+        Request::Help(_) | Request::Bye(_) => None,
+    };
+    named.unwrap_or_default()
+}
+
+const TOPICS: &[(&str, &str)] = &[
+    ("list", "entries of a folder, or of all below it"),
+    ("stat", "one entry, with its digest if wanted"),
+    ("read", "a file's bytes, or ranges of them"),
+    ("pieces", "the values of a file's pieces"),
+    ("write", "puts a file in place, whole or not at all"),
+    ("rename", "gives a file or folder another path"),
+    ("delete", "removes a file or a folder"),
+    ("mkdir", "makes a folder with its parents"),
+    ("search", "entries whose path has all the words"),
+    ("help", "this list"),
+    ("bye", "ends the session"),
+];

@@ -1,0 +1,75 @@
+//! What is served, under which rules.
+
+use super::refusal::Refusal;
+use super::uploads::Uploads;
+use crate::catalogue::Catalogue;
+use crate::folder::Folder;
+use crate::incoming::Probe;
+use crate::kinds::kind_of;
+use std::sync::Arc;
+use wire::error_code::ErrorCode;
+use wire::message::Kind;
+use wire::path::SharedPath;
+
+/// What may be done with a share.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The code with which WRITE, RENAME, DELETE and MKDIR are refused; none where they are allowed.
+    pub refuses_changes: Option<ErrorCode>,
+    /// Only files of these kinds are shared; none means all.
+    pub kinds: Option<Vec<Kind>>,
+    /// The longest file that may be written, in bytes.
+    pub file_bytes_max: Option<u64>,
+}
+
+/// A folder that is served.
+pub struct Share {
+    /// The folder.
+    pub folder: Folder,
+    /// Its digests.
+    pub catalogue: Catalogue,
+    /// What may be done.
+    pub rules: Rules,
+    /// Watches the steps to disk; none in ordinary use.
+    pub probe: Option<Arc<dyn Probe>>,
+    pub(super) uploads: Uploads,
+}
+
+impl Share {
+    /// A folder with its digests, under these rules.
+    #[must_use]
+    pub fn new(folder: Folder, catalogue: Catalogue, rules: Rules) -> Self {
+        Self { folder, catalogue, rules, probe: None, uploads: Uploads::default() }
+    }
+
+    /// Text from outside becomes a shared path here.
+    pub(super) fn path(text: &str) -> Result<SharedPath, Refusal> {
+        SharedPath::parse(text).map_err(Refusal::from)
+    }
+
+    /// Whether files of this name are shared at all.
+    pub(super) fn shares(&self, name: &str) -> bool {
+        self.rules.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind_of(name)))
+    }
+
+    /// Whether an entry of a listing is shared; folders always are.
+    pub(super) fn shares_kind(&self, kind: Kind) -> bool {
+        kind == Kind::Folder || self.rules.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+    }
+
+    pub(super) fn check_changes_allowed(&self) -> Result<(), Refusal> {
+        match self.rules.refuses_changes {
+            Some(ErrorCode::ReadOnly) => Err(Refusal::new(ErrorCode::ReadOnly, "this share is read-only")),
+            Some(code) => Err(Refusal::new(code, "nothing can be changed here")),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses names of kinds that are not shared: they could be written but never be seen.
+    pub(super) fn check_kind_allowed(&self, path: &SharedPath) -> Result<(), Refusal> {
+        if self.shares(path.name()) {
+            return Ok(());
+        }
+        Err(Refusal::new(ErrorCode::NotAllowed, "files of that kind are not shared here"))
+    }
+}

@@ -1,0 +1,61 @@
+//! Which session is uploading to which path, so that a client that comes back can end its own older session.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use wire::connection::Closer;
+use wire::path::SharedPath;
+
+/// How long the newer session waits for the older one to let go. Exceeded: `busy`.
+const LET_GO_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// All resumable uploads that run; one at most for each path.
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    owners: Mutex<HashMap<SharedPath, Owner>>,
+    left: Condvar,
+}
+
+#[derive(Debug)]
+struct Owner {
+    process_id: String,
+    closer: Closer,
+}
+
+/// A registered upload; dropping it lets the next one in.
+#[derive(Debug)]
+pub(super) struct Registered<'a> {
+    uploads: &'a Uploads,
+    path: SharedPath,
+}
+
+impl Uploads {
+    /// Registers an upload that has the path's partial locked.
+    pub(super) fn register(&self, path: &SharedPath, process_id: &str, closer: Closer) -> Registered<'_> {
+        self.lock().insert(path.clone(), Owner { process_id: process_id.to_owned(), closer });
+        Registered { uploads: self, path: path.clone() }
+    }
+
+    /// Ends the same process's older upload to that path; true once it has let go.
+    pub(super) fn end_older(&self, path: &SharedPath, process_id: &str) -> bool {
+        let owners = self.lock();
+        match owners.get(path) {
+            Some(owner) if owner.process_id == process_id => owner.closer.close(),
+            Some(_) => return false,
+            None => return true,
+        }
+        let waited = self.left.wait_timeout_while(owners, LET_GO_TIME_MAX, |owners| owners.contains_key(path));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SharedPath, Owner>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.uploads.lock().remove(&self.path);
+        self.uploads.left.notify_all();
+    }
+}

@@ -1,0 +1,276 @@
+//! WRITE: admitted before the payload where it is large, landed in the order that makes `written` mean safe.
+
+use super::pulse::Pulse;
+use super::refusal::{End as SessionEnd, Refusal, Stop};
+use super::session::Session;
+use super::share::Share;
+use super::uploads::Registered;
+use crate::catalogue::Hashed;
+use crate::folder::{FolderError, Identity};
+use crate::incoming::{Incoming, Landed, Landing, LandingError, Step, run_step};
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use std::thread::{Builder, scope};
+use wire::codec::Decoded;
+use wire::connection::{Half, ReceiveError};
+use wire::digest::Digest;
+use wire::error_code::ErrorCode;
+use wire::limits::{DISCARD_BYTES_MAX, PIECE_BYTES, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX, WORKING_INTERVAL};
+use wire::message::payload::{Abort, End, Upload};
+use wire::message::reply::{Base, Ready, Written};
+use wire::message::request::Write;
+use wire::message::{ByteCount, Section};
+use wire::path::SharedPath;
+
+/// A WRITE that was admitted.
+struct Admitted<'a> {
+    path: SharedPath,
+    incoming: Incoming<'a>,
+    // Declared after the landing: its lock is gone when the next upload is let in.
+    _registered: Option<Registered<'a>>,
+}
+
+/// What closes an upload.
+enum Closing {
+    End(End),
+    Abort(Abort),
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn write(&mut self, id: u64, write: &Write) -> Result<(), Stop> {
+        let admitted = match self.admit(id, write) {
+            Ok(admitted) => admitted,
+            Err(Stop::Refuse(refusal)) => return self.refuse_write(id, refusal),
+            Err(other) => return Err(other),
+        };
+        let Admitted { path, mut incoming, _registered } = admitted;
+        if is_large(write)
+            && let Err(stop) = self.say_ready(id, write, &mut incoming)
+        {
+            return self.give_up(id, incoming, stop);
+        }
+        match self.receive(id, &mut incoming) {
+            Ok(Closing::End(end)) => self.land(id, (write, &path), incoming, &end),
+            Ok(Closing::Abort(abort)) => Err(Stop::Refuse(Refusal { code: abort.code, message: abort.message.into() })),
+            Err(stop) => self.give_up(id, incoming, stop),
+        }
+    }
+
+    /// Says no, and reads on until the writer closes its upload.
+    pub(super) fn refuse_write(&mut self, id: u64, refusal: Refusal) -> Result<(), Stop> {
+        let Refusal { code, message } = refusal;
+        self.refuse(Some(id), code, &message).map_err(Stop::End)?;
+        self.connection.sender.flush()?;
+        self.discard(id)?;
+        // The log still tells how it ended; the other end has had its answer.
+        Err(Stop::Told(code))
+    }
+
+    fn admit(&mut self, id: u64, write: &Write) -> Result<Admitted<'a>, Stop> {
+        let share = &self.host.share;
+        share.check_changes_allowed()?;
+        let path = Share::path(&write.path)?;
+        share.check_kind_allowed(&path)?;
+        let byte_count = write.byte_count.map(ByteCount::get);
+        if share.rules.file_bytes_max.is_some_and(|max| byte_count.is_some_and(|count| count > max)) {
+            return Err(too_large().into());
+        }
+        let replaces = match write.if_digest {
+            Some(digest) => Some(self.identity_with(id, &path, digest)?),
+            None => None,
+        };
+        let landing = Landing {
+            byte_count,
+            modified: write.modified,
+            executable: write.executable,
+            new: write.new,
+            replaces,
+            resumable: write.base_wanted && byte_count.is_some_and(|count| count > PIECE_BYTES),
+            synced: true,
+            probe: share.probe.clone(),
+        };
+        let (incoming, registered) = self.begin(&path, landing)?;
+        Ok(Admitted { path, incoming, _registered: registered })
+    }
+
+    /// Opens the landing; where this process's own older upload holds the partial, ends that one first.
+    fn begin(
+        &self,
+        path: &SharedPath,
+        landing: Landing,
+    ) -> Result<(Incoming<'a>, Option<Registered<'a>>), LandingError> {
+        let share = &self.host.share;
+        let resumable = landing.resumable;
+        let incoming = match Incoming::begin(&share.folder, path, landing.clone()) {
+            Err(LandingError::Busy) if share.uploads.end_older(path, &self.process_id) => {
+                Incoming::begin(&share.folder, path, landing)?
+            }
+            other => other?,
+        };
+        let register = || share.uploads.register(path, &self.process_id, self.closer.clone());
+        Ok((incoming, resumable.then(register)))
+    }
+
+    /// The state of the file that has this digest now; landing later replaces only that state.
+    fn identity_with(&mut self, id: u64, path: &SharedPath, digest: Digest) -> Result<Identity, Stop> {
+        let other = || Refusal::new(ErrorCode::Changed, "the file is not the version that was to be replaced");
+        let opened = match self.host.share.folder.open_file(path) {
+            Err(FolderError::NotFound) => return Err(other().into()),
+            opened => opened?,
+        };
+        let hashed = self.hash(id, &opened, path)?;
+        if hashed.digest == digest { Ok(opened.status.identity) } else { Err(other().into()) }
+    }
+
+    fn say_ready(&mut self, id: u64, write: &Write, incoming: &mut Incoming<'_>) -> Result<(), Stop> {
+        let (mut pulse, mut lost) = (Pulse::new(id), None);
+        let sender = &mut self.connection.sender;
+        let values = if write.base_wanted {
+            incoming.base(&mut |done, of| {
+                if lost.is_none() {
+                    lost = pulse.beat(sender, done, of).err();
+                }
+            })?
+        } else {
+            Vec::new()
+        };
+        if let Some(error) = lost {
+            return Err(error.into());
+        }
+        let byte_count = ByteCount::new(incoming.base_bytes());
+        let piece_count = ByteCount::new(values.len() as u64);
+        let base = (!values.is_empty()).then_some(Base { byte_count, piece_count });
+        self.connection.sender.queue(Some(id), &Ready { base })?;
+        if base.is_some() {
+            self.send_bytes(id, values.as_flattened())?;
+        }
+        Ok(self.connection.sender.flush()?)
+    }
+
+    /// Receives sections until the upload is closed.
+    fn receive(&mut self, id: u64, incoming: &mut Incoming<'_>) -> Result<Closing, Stop> {
+        let max = self.host.share.rules.file_bytes_max.unwrap_or(u64::MAX);
+        loop {
+            match self.upload_message(id)? {
+                Upload::Section(Section { offset, byte_count }) => {
+                    let (offset, byte_count) = (offset.get(), byte_count.get());
+                    let mut bytes = self.connection.receiver.section(byte_count);
+                    if offset.saturating_add(byte_count) > max {
+                        return Err(too_large().into());
+                    }
+                    incoming.section(offset, &mut bytes)?;
+                    self.count_bytes(byte_count);
+                }
+                Upload::End(end) => return Ok(Closing::End(end)),
+                Upload::Abort(abort) => return Ok(Closing::Abort(abort)),
+            }
+        }
+    }
+
+    fn land(
+        &mut self,
+        id: u64,
+        (write, path): (&Write, &SharedPath),
+        incoming: Incoming<'_>,
+        end: &End,
+    ) -> Result<(), Stop> {
+        if write.digest.is_some_and(|announced| announced != end.digest) {
+            return Err(Refusal::new(ErrorCode::DigestMismatch, "the digest is not the one announced").into());
+        }
+        let landed = self.finish(id, incoming, end)?;
+        let Landed { byte_count, digest, pieces, identity, .. } = landed;
+        self.host.share.catalogue.note(identity, path, Hashed { digest, pieces: pieces.into() });
+        let written = Written { byte_count: ByteCount::new(byte_count), digest };
+        run_step(&self.host.share.probe, Step::Reply, || Ok(()))?;
+        Ok(self.connection.sender.queue(Some(id), &written)?)
+    }
+
+    /// Verifying and syncing a large file takes its time: a thread does it while this one says `working`.
+    fn finish(&mut self, id: u64, incoming: Incoming<'_>, end: &End) -> Result<Landed, Stop> {
+        let (byte_count, digest) = (end.byte_count.get(), Some(end.digest));
+        if byte_count <= SMALL_WRITE_BYTES_MAX {
+            return Ok(incoming.finish(byte_count, digest)?);
+        }
+        let (done, landed) = bounded(1);
+        scope(|threads| {
+            let land = move || {
+                // The session waits for exactly this word.
+                let _ = done.try_send(incoming.finish(byte_count, digest));
+            };
+            Builder::new().name("land".into()).spawn_scoped(threads, land).map_err(|_| LandingError::HashLost)?;
+            let mut pulse = Pulse::new(id);
+            loop {
+                match landed.recv_timeout(WORKING_INTERVAL) {
+                    Ok(result) => return Ok(result?),
+                    Err(RecvTimeoutError::Timeout) => {
+                        // If the writer has left, what it sent completely still lands.
+                        let _ = pulse.beat(&mut self.connection.sender, byte_count, byte_count);
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return Err(LandingError::HashLost.into()),
+                }
+            }
+        })
+    }
+
+    /// Ends an upload that broke in the middle: what is worth keeping is kept, and a writer that is still there is
+    /// told and heard out.
+    fn give_up(&mut self, id: u64, incoming: Incoming<'_>, stop: Stop) -> Result<(), Stop> {
+        match stop {
+            Stop::Refuse(refusal) => {
+                incoming.discard();
+                self.refuse_write(id, refusal)
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Throws away what a refused writer still sends, up to a bound.
+    fn discard(&mut self, id: u64) -> Result<(), Stop> {
+        let mut left = DISCARD_BYTES_MAX;
+        loop {
+            match self.upload_message(id)? {
+                Upload::Section(section) => {
+                    let byte_count = section.byte_count.get();
+                    self.connection.receiver.section(byte_count);
+                    if byte_count > left {
+                        return Err(Stop::End(SessionEnd::TooMuch));
+                    }
+                    left -= byte_count;
+                }
+                Upload::End(_) | Upload::Abort(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// The next message of the upload, checked against everything that holds for all of them.
+    fn upload_message(&mut self, id: u64) -> Result<Upload, Stop> {
+        if !self.connection.receiver.holds_line() {
+            self.connection.sender.flush()?;
+        }
+        let received = self.connection.receiver.message::<Upload>()?;
+        let Decoded { id: named, message } = received.ok_or(ReceiveError::Closed(Half::Section))?;
+        let fault = |message: &str| {
+            let (code, message) = (ErrorCode::BadMessage, message.to_owned());
+            Stop::End(SessionEnd::Fault { code, message, id: Some(id) })
+        };
+        if named != Some(id) {
+            return Err(fault("another request's id stands within an upload"));
+        }
+        if let Upload::Section(Section { offset, byte_count }) = &message {
+            if byte_count.get() > SECTION_BYTES_MAX {
+                return Err(fault("the section is too long"));
+            }
+            if offset.get() % PIECE_BYTES + byte_count.get() > PIECE_BYTES {
+                return Err(fault("the section crosses the end of a piece"));
+            }
+        }
+        Ok(message)
+    }
+}
+
+fn is_large(write: &Write) -> bool {
+    write.byte_count.is_none_or(|count| count.get() > SMALL_WRITE_BYTES_MAX)
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(ErrorCode::TooLarge, "the file is larger than this server takes")
+}
