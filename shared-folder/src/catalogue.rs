@@ -113,9 +113,9 @@ impl Catalogue {
         sent.map(|()| waiting)
     }
 
-    /// Notes the digest of a file that was just written, under the state it has now.
+    /// Notes the digest of a file that was just written or hashed elsewhere, under the state it has now.
     pub fn note(&self, identity: Identity, path: &SharedPath, hashed: Hashed) {
-        if let Some(store) = self.store.as_ref().filter(|_| identity.byte_count > UNSTORED_BYTES_MAX) {
+        if let Some(store) = &self.store {
             store.put(identity, path, hashed, SystemTime::now());
         }
     }

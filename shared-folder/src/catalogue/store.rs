@@ -4,11 +4,12 @@ use super::{Hashed, SETTLED_AFTER, UNSTORED_BYTES_MAX, lock};
 use crate::folder::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::digest::{Digest, PieceValue};
 use wire::path::SharedPath;
 
@@ -20,18 +21,29 @@ const PATHS: TableDefinition<'_, &[u8; 32], &str> = TableDefinition::new("paths-
 const CACHE_BYTES: usize = 8 << 20;
 /// Rows waiting to be written. Exceeded: the row is dropped, which loses only time.
 const ROWS_MAX: usize = 1024;
-const ROWS_PER_COMMIT: usize = 1000;
+/// How long rows gather before they are committed together.
+const GATHER_TIME: Duration = Duration::from_millis(500);
 /// Bytes of a row before its piece values.
 const HEAD_BYTES: usize = 80;
 
 /// The database, and the thread that writes to it.
 #[derive(Debug)]
 pub(super) struct Store {
-    database: Arc<Mutex<Option<Database>>>,
-    rows: Option<Sender<Row>>,
+    shared: Arc<Shared>,
+    /// Tells the writer that there is something to write; full means that it knows.
+    wake: Option<Sender<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
+#[derive(Debug)]
+struct Shared {
+    /// None once it has proved to be damaged.
+    database: Mutex<Option<Database>>,
+    /// Not yet committed, oldest first; found like committed ones.
+    waiting: Mutex<VecDeque<Arc<Row>>>,
+}
+
+#[derive(Debug)]
 struct Row {
     identity: Identity,
     path: SharedPath,
@@ -48,16 +60,20 @@ impl Store {
             std::fs::remove_file(&path).ok()?;
             guarded(|| create(&path))
         })?;
-        let database = Arc::new(Mutex::new(Some(database)));
-        let (rows, received) = bounded(ROWS_MAX);
-        let shared = Arc::clone(&database);
-        let writer = Builder::new().name("digest-store".into()).spawn(move || write_rows(&shared, &received)).ok()?;
-        Some(Self { database, rows: Some(rows), writer: Some(writer) })
+        let shared = Arc::new(Shared { database: Mutex::new(Some(database)), waiting: Mutex::default() });
+        let (wake, woken) = bounded(1);
+        let written = Arc::clone(&shared);
+        let writer = Builder::new().name("digest-store".into()).spawn(move || write_rows(&written, &woken)).ok()?;
+        Some(Self { shared, wake: Some(wake), writer: Some(writer) })
     }
 
     pub(super) fn get(&self, identity: &Identity) -> Option<Hashed> {
         if identity.byte_count <= UNSTORED_BYTES_MAX {
             return None;
+        }
+        let newest = self.newest_waiting(|row| row.identity.inode == identity.inode);
+        if let Some(row) = newest {
+            return decode(&encode(&row), identity);
         }
         let key = (identity.inode.device, identity.inode.number);
         self.read(|database| {
@@ -67,6 +83,9 @@ impl Store {
     }
 
     pub(super) fn path_of(&self, digest: Digest) -> Option<SharedPath> {
+        if let Some(row) = self.newest_waiting(|row| row.hashed.digest == digest) {
+            return Some(row.path.clone());
+        }
         self.read(|database| {
             let table = database.begin_read()?.open_table(PATHS)?;
             Ok(table.get(&digest.0)?.and_then(|path| SharedPath::parse(path.value()).ok()))
@@ -74,14 +93,23 @@ impl Store {
     }
 
     pub(super) fn put(&self, identity: Identity, path: &SharedPath, hashed: Hashed, at: SystemTime) {
-        if let Some(rows) = &self.rows {
-            // Full: it will be hashed again.
-            let _ = rows.try_send(Row { identity, path: path.clone(), hashed, at });
+        let mut waiting = lock(&self.shared.waiting);
+        if waiting.len() < ROWS_MAX {
+            waiting.push_back(Arc::new(Row { identity, path: path.clone(), hashed, at }));
+        }
+        drop(waiting);
+        if let Some(wake) = &self.wake {
+            // Full: the writer has not looked yet, and will find this row too.
+            let _ = wake.try_send(());
         }
     }
 
+    fn newest_waiting(&self, wanted: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
+        lock(&self.shared.waiting).iter().rev().find(|row| wanted(row)).cloned()
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Database) -> Result<Option<T>, redb::Error>) -> Option<T> {
-        let mut held = lock(&self.database);
+        let mut held = lock(&self.shared.database);
         let database = held.as_ref()?;
         match catch_unwind(AssertUnwindSafe(|| look(database))) {
             Ok(found) => found.ok().flatten(),
@@ -96,7 +124,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.rows = None;
+        self.wake = None;
         if let Some(writer) = self.writer.take() {
             // It catches what the database throws.
             let _ = writer.join();
@@ -125,20 +153,29 @@ fn guarded<T>(action: impl FnOnce() -> Result<T, redb::Error>) -> Option<T> {
     }
 }
 
-/// Gathers rows and commits them together: a commit for each would cost more than the hash of a small file.
-fn write_rows(database: &Mutex<Option<Database>>, rows: &Receiver<Row>) {
-    while let Ok(first) = rows.recv() {
-        let batch: Vec<Row> = std::iter::once(first).chain(rows.try_iter().take(ROWS_PER_COMMIT)).collect();
-        let transaction = lock(database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
-        let Some(Some(transaction)) = transaction else { continue };
-        guarded(|| {
-            insert(&transaction, &batch)?;
-            Ok(transaction.commit()?)
-        });
+/// Commits what has gathered together: a commit for each row would cost more than the hash of a small file.
+fn write_rows(shared: &Shared, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        gather(shared, woken);
+        let batch: Vec<Arc<Row>> = lock(&shared.waiting).iter().cloned().collect();
+        let transaction = lock(&shared.database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
+        if let Some(Some(transaction)) = transaction {
+            guarded(|| {
+                insert(&transaction, &batch)?;
+                Ok(transaction.commit()?)
+            });
+        }
+        lock(&shared.waiting).drain(..batch.len());
     }
 }
 
-fn insert(transaction: &redb::WriteTransaction, batch: &[Row]) -> Result<(), redb::Error> {
+/// Waits for more rows: they are found while they wait, and each commit syncs the disk.
+fn gather(shared: &Shared, woken: &Receiver<()>) {
+    let deadline = Instant::now() + GATHER_TIME;
+    while lock(&shared.waiting).len() < ROWS_MAX / 2 && woken.recv_deadline(deadline).is_ok() {}
+}
+
+fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<(), redb::Error> {
     let mut digests = transaction.open_table(DIGESTS)?;
     let mut paths = transaction.open_table(PATHS)?;
     for row in batch {
