@@ -51,12 +51,13 @@ pub(crate) enum StartError {
 }
 
 /// Opens everything the daemon needs.
-pub(crate) fn configure(options: Options) -> Result<Config, StartError> {
-    check_reach(&options)?;
+pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
+    check_reach(options)?;
     let state = options.common.locked_state_folder(cli::NAME)?;
     let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
-    let folder = Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
-    let rules = rules(&options);
+    let folder =
+        Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
+    let rules = rules(options);
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
     let welcome = Host::welcome(agent, Role::Server, state.process_id()?.to_owned(), &rules);
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
@@ -66,7 +67,14 @@ pub(crate) fn configure(options: Options) -> Result<Config, StartError> {
     let listener = Listener::bind(&options.listen).map_err(unheard)?;
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, patience: options.idle_timeout };
-    Ok(Config { listener, host, admission, drain_timeout: options.drain_timeout, console: options.console, state })
+    Ok(Config {
+        listener,
+        host,
+        admission,
+        drain_timeout: options.drain_timeout,
+        console: options.console,
+        state,
+    })
 }
 
 /// Plain text beyond this machine only where someone said so.
@@ -77,7 +85,9 @@ fn check_reach(options: &Options) -> Result<(), StartError> {
     match (everywhere, options.plaintext) {
         (true, false) => Err(StartError::PlainBeyondLoopback { address }),
         (true, true) => {
-            log::warn!("listening on {address} without encryption: everyone on the way can read and change what is sent");
+            log::warn!(
+                "listening on {address} without encryption: everyone on the way can read and change what is sent"
+            );
             Ok(())
         }
         (false, _) => Ok(()),

@@ -17,9 +17,11 @@ HELP       this list";
 /// Carries out one line of the console.
 pub(crate) fn obey(event: &ConsoleEvent, service: &Service, stop: &StopHandle, output: &Output) {
     let ConsoleEvent::Line(line) = event else { return };
-    let typed = match line.as_ref().map_err(ToString::to_string).and_then(|line| {
-        typed::parse(line).map_err(|error| error.to_string())
-    }) {
+    let typed = match line
+        .as_ref()
+        .map_err(ToString::to_string)
+        .and_then(|line| typed::parse(line).map_err(|error| error.to_string()))
+    {
         Ok(Some(typed)) => typed,
         Ok(None) => return,
         Err(error) => return output.line(error),

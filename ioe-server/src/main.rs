@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         return if written.is_ok() { ExitStatus::Done } else { ExitStatus::Failed }.into();
     }
     start_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
-    match config::configure(options).and_then(daemon::run) {
+    match config::configure(&options).and_then(daemon::run) {
         Ok(status) => status.into(),
         Err(error) => {
             log::error!("{}", WithCauses(&error));

@@ -73,7 +73,8 @@ impl Catalogue {
         let store = state_folder.and_then(Store::open).map(Arc::new);
         let (tasks, received) = bounded(TASKS_MAX);
         let (jobs, stopping) = (Arc::default(), Arc::default());
-        let threads = (0..THREADS).filter_map(|number| start(number, &received, &store, &jobs, &stopping)).collect();
+        let threads =
+            (0..THREADS).filter_map(|number| start(number, &received, &store, &jobs, &stopping)).collect();
         Self { store, jobs, tasks: Some(tasks), threads, stopping }
     }
 
@@ -139,7 +140,8 @@ fn start(
     jobs: &Arc<Mutex<HashMap<Identity, Arc<Job>>>>,
     stopping: &Arc<AtomicBool>,
 ) -> Option<JoinHandle<()>> {
-    let (tasks, store, jobs, stopping) = (tasks.clone(), store.clone(), Arc::clone(jobs), Arc::clone(stopping));
+    let (tasks, store, jobs, stopping) =
+        (tasks.clone(), store.clone(), Arc::clone(jobs), Arc::clone(stopping));
     let work = move || {
         for task in tasks {
             let result = task.run(&stopping);

@@ -62,7 +62,8 @@ pub fn fetch(
     watch: &dyn Watch,
 ) -> Result<Fetched, FetchError> {
     let retry = remote.retry();
-    let mut attempts = Attempts { remote, folder, fetch: fetch.clone(), watch, retry, missing_least: u64::MAX };
+    let mut attempts =
+        Attempts { remote, folder, fetch: fetch.clone(), watch, retry, missing_least: u64::MAX };
     loop {
         let error = match attempts.once() {
             Ok(fetched) => return Ok(fetched),

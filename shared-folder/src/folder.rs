@@ -193,7 +193,11 @@ impl Folder {
     }
 
     /// The status of what stands in `place`, and whether it got there through a link.
-    pub(crate) fn status_in(&self, place: &Place<'_>, path: &SharedPath) -> Result<(Status, bool), FolderError> {
+    pub(crate) fn status_in(
+        &self,
+        place: &Place<'_>,
+        path: &SharedPath,
+    ) -> Result<(Status, bool), FolderError> {
         let stat = statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;
         let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         let stat = if is_link { fstat(open_for_status(self.root.as_fd(), path.as_str())?)? } else { stat };

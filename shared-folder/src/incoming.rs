@@ -219,7 +219,8 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// When it stands where none may be, does not arrive, or cannot be stored.
     pub fn section(&mut self, offset: u64, bytes: &mut impl SectionSource) -> Result<(), LandingError> {
-        let past_end = self.landing.byte_count.is_some_and(|count| offset.saturating_add(bytes.left()) > count);
+        let past_end =
+            self.landing.byte_count.is_some_and(|count| offset.saturating_add(bytes.left()) > count);
         if past_end || offset < self.position {
             return Err(LandingError::Misplaced { offset, expected: self.position });
         }
@@ -310,7 +311,8 @@ impl<'a> Incoming<'a> {
     fn rename(&mut self) -> Result<Identity, LandingError> {
         let gate = self.target.gate();
         if let Some(expected) = self.landing.replaces {
-            let now = statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Status::of(&stat));
+            let now =
+                statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Status::of(&stat));
             if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
                 return Err(LandingError::Changed);
             }
@@ -358,7 +360,8 @@ impl<'a> Incoming<'a> {
 
     fn store(&mut self, buffer: Vec<u8>) -> Result<(), LandingError> {
         let (file, position) = (&self.temporary.file, self.position);
-        let written = run_step(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
+        let written =
+            run_step(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
         if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = &written {
             // What was kept would fill the disk for as long as nobody continues.
             self.temporary.forget_contents();
@@ -382,13 +385,19 @@ impl<'a> Incoming<'a> {
 }
 
 /// What stands at the target; a link that leads nowhere or outside is refused, never replaced.
-fn target_status(folder: &Folder, place: &Place<'_>, path: &SharedPath) -> Result<Option<Status>, LandingError> {
+fn target_status(
+    folder: &Folder,
+    place: &Place<'_>,
+    path: &SharedPath,
+) -> Result<Option<Status>, LandingError> {
     match folder.status_in(place, path) {
         Ok((status, _)) => Ok(Some(status)),
-        Err(FolderError::NotFound) => match statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(None),
-            _ => Err(FolderError::NotFound.into()),
-        },
+        Err(FolderError::NotFound) => {
+            match statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(None),
+                _ => Err(FolderError::NotFound.into()),
+            }
+        }
         Err(other) => Err(other.into()),
     }
 }
@@ -397,7 +406,9 @@ fn check_target(old: Option<&Status>, landing: &Landing) -> Result<(), LandingEr
     match old {
         Some(old) if old.shape != Shape::File => Err(FolderError::NotAFile.into()),
         Some(_) if landing.new => Err(FolderError::Exists.into()),
-        Some(old) if landing.replaces.is_some_and(|expected| expected != old.identity) => Err(LandingError::Changed),
+        Some(old) if landing.replaces.is_some_and(|expected| expected != old.identity) => {
+            Err(LandingError::Changed)
+        }
         None if landing.replaces.is_some() => Err(LandingError::Changed),
         _ => Ok(()),
     }

@@ -6,29 +6,39 @@ use wire::message::Kind;
 const ENDINGS: &[(Kind, &[&str])] = &[
     (
         Kind::Picture,
-        &["jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg", "heic", "heif", "avif", "ico", "raw", "psd"],
+        &[
+            "jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg", "heic", "heif", "avif", "ico",
+            "raw", "psd",
+        ],
     ),
-    (Kind::Music, &["mp3", "flac", "ogg", "oga", "opus", "wav", "m4a", "aac", "wma", "aif", "aiff", "mid", "midi"]),
-    (Kind::Video, &["mov", "mp4", "m4v", "mkv", "avi", "webm", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "ts"]),
+    (
+        Kind::Music,
+        &["mp3", "flac", "ogg", "oga", "opus", "wav", "m4a", "aac", "wma", "aif", "aiff", "mid", "midi"],
+    ),
+    (
+        Kind::Video,
+        &["mov", "mp4", "m4v", "mkv", "avi", "webm", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "ts"],
+    ),
     (
         Kind::Document,
         &[
-            "pdf", "doc", "docx", "odt", "rtf", "xls", "xlsx", "ods", "ppt", "pptx", "odp", "epub", "mobi", "ps", "djvu",
-            "pages", "numbers", "key",
+            "pdf", "doc", "docx", "odt", "rtf", "xls", "xlsx", "ods", "ppt", "pptx", "odp", "epub", "mobi",
+            "ps", "djvu", "pages", "numbers", "key",
         ],
     ),
     (
         Kind::Archive,
         &[
-            "zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "zst", "7z", "rar", "jar", "iso", "deb", "rpm", "cab",
-            "lz4", "lzma",
+            "zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "zst", "7z", "rar", "jar", "iso", "deb",
+            "rpm", "cab", "lz4", "lzma",
         ],
     ),
     (
         Kind::Text,
         &[
-            "txt", "md", "rst", "log", "csv", "tsv", "json", "jsonl", "xml", "html", "htm", "css", "js", "yaml", "yml",
-            "toml", "ini", "conf", "rs", "c", "h", "cpp", "hpp", "py", "java", "go", "rb", "sh", "sql", "tex",
+            "txt", "md", "rst", "log", "csv", "tsv", "json", "jsonl", "xml", "html", "htm", "css", "js",
+            "yaml", "yml", "toml", "ini", "conf", "rs", "c", "h", "cpp", "hpp", "py", "java", "go", "rb",
+            "sh", "sql", "tex",
         ],
     ),
 ];

@@ -15,8 +15,8 @@ pub use dialer::Dialer;
 pub use error::{Recovery, RemoteError};
 pub use listing::{Listed, ListedName, Listing};
 pub use retry::Retry;
-pub use session::{Found, PiecesOf, Session};
 pub(crate) use session::EMPTY_SECTIONS_MAX;
+pub use session::{Found, PiecesOf, Session};
 
 /// What a transfer tells while it runs; called by the thread that transfers.
 pub trait Watch: Sync {
@@ -131,7 +131,9 @@ impl Remote {
     ) -> Result<T, RemoteError> {
         let was_open = self.is_open();
         match act(self.session()?) {
-            Err(error) if was_open && repeat == Repeat::Harmless && error.recovery() == Recovery::Reconnect => {
+            Err(error)
+                if was_open && repeat == Repeat::Harmless && error.recovery() == Recovery::Reconnect =>
+            {
                 log::debug!("the request is sent again: {error}");
                 self.session = None;
                 act(self.session()?)

@@ -151,7 +151,9 @@ impl<'a> Scan<'a> {
     /// Reads one buffer of names of the last folder; false at its end.
     fn read_names(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
         let is_top = self.way.len() == 1;
-        let Some(Step { handle: Some(handle), below, subfolders, .. }) = self.way.last_mut() else { return Ok(false) };
+        let Some(Step { handle: Some(handle), below, subfolders, .. }) = self.way.last_mut() else {
+            return Ok(false);
+        };
         let mut looker = Looker {
             folder: self.folder,
             handle,

@@ -62,7 +62,12 @@ pub struct Sent {
 /// # Errors
 /// See [`SendError`]; the file at the other end is the old one, byte for byte, or, where only the answer was lost,
 /// the new one.
-pub fn send(remote: &mut Remote, outgoing: &Outgoing, repeated: bool, watch: &dyn Watch) -> Result<Sent, SendError> {
+pub fn send(
+    remote: &mut Remote,
+    outgoing: &Outgoing,
+    repeated: bool,
+    watch: &dyn Watch,
+) -> Result<Sent, SendError> {
     let retry = remote.retry();
     let mut attempts = Attempts { remote, outgoing, watch, retry, reused_most: 0 };
     let mut repeated = repeated;

@@ -2,7 +2,9 @@
 
 /// The words of a text: runs of letters and digits, in lower case. Everything else separates.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }
 
 /// What a search asks for: all of some words.

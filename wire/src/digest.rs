@@ -128,7 +128,11 @@ pub fn piece_value(index: u64, bytes: &[u8]) -> PieceValue {
 ///
 /// # Errors
 /// When the count or the digest does not fit.
-pub fn check_piece_list(values: &[PieceValue], digest: Digest, byte_count: u64) -> Result<(), PieceListError> {
+pub fn check_piece_list(
+    values: &[PieceValue],
+    digest: Digest,
+    byte_count: u64,
+) -> Result<(), PieceListError> {
     if values.len() as u64 != piece_count(byte_count) {
         return Err(PieceListError::Count);
     }

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn literal_names_that_only_look_dangerous_are_names() {
-        for text in ["%2e%2e%2f", r"..\x", r"C:\x", "-rf", "$(x)", "a b, c", "'\"", "🎵/…", "...", ".ioe"] {
+        for text in ["%2e%2e%2f", r"..\x", r"C:\x", "-rf", "$(x)", "a b, c", "'\"", "🎵/…", "...", ".ioe"]
+        {
             assert_eq!(SharedPath::parse(text).unwrap().as_str(), text);
         }
     }

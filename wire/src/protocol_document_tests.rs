@@ -35,7 +35,8 @@ fn again<Set: MessageSet>(line: &str) -> Option<String> {
 fn every_example_decodes_and_encodes_to_itself() {
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     for line in examples() {
-        let outcomes = [again::<Opening>(line), again::<Request>(line), again::<Upload>(line), again::<Reply>(line)];
+        let outcomes =
+            [again::<Opening>(line), again::<Request>(line), again::<Upload>(line), again::<Reply>(line)];
         let mut known = outcomes.into_iter().flatten().peekable();
         assert!(known.peek().is_some(), "no message has the type of {line}");
         // Optional fields with their default value may be written or left out.
@@ -87,7 +88,10 @@ fn every_limit_in_the_table_is_the_one_in_the_code() {
     let unlisted = ["PROTOCOL_VERSION", "PROTOCOL_VERSIONS"];
     for line in declared {
         let name = line.trim_start_matches("pub const ").split(':').next().unwrap();
-        assert!(unlisted.contains(&name) || limits.iter().any(|(listed, _)| *listed == name), "{name} is in no table");
+        assert!(
+            unlisted.contains(&name) || limits.iter().any(|(listed, _)| *listed == name),
+            "{name} is in no table"
+        );
     }
 }
 

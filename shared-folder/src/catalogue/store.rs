@@ -63,7 +63,8 @@ impl Store {
         let shared = Arc::new(Shared { database: Mutex::new(Some(database)), waiting: Mutex::default() });
         let (wake, woken) = bounded(1);
         let written = Arc::clone(&shared);
-        let writer = Builder::new().name("digest-store".into()).spawn(move || write_rows(&written, &woken)).ok()?;
+        let writer =
+            Builder::new().name("digest-store".into()).spawn(move || write_rows(&written, &woken)).ok()?;
         Some(Self { shared, wake: Some(wake), writer: Some(writer) })
     }
 
@@ -114,7 +115,9 @@ impl Store {
         match catch_unwind(AssertUnwindSafe(|| look(database))) {
             Ok(found) => found.ok().flatten(),
             Err(_) => {
-                log::warn!("the digest database is damaged and not used any more; it is made anew at the next start");
+                log::warn!(
+                    "the digest database is damaged and not used any more; it is made anew at the next start"
+                );
                 *held = None;
                 None
             }
@@ -158,7 +161,8 @@ fn write_rows(shared: &Shared, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         gather(shared, woken);
         let batch: Vec<Arc<Row>> = lock(&shared.waiting).iter().cloned().collect();
-        let transaction = lock(&shared.database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
+        let transaction =
+            lock(&shared.database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
         if let Some(Some(transaction)) = transaction {
             guarded(|| {
                 insert(&transaction, &batch)?;
@@ -211,7 +215,8 @@ fn decode(bytes: &[u8], identity: &Identity) -> Option<Hashed> {
     let changed = head.moment()?;
     let hashed_at = head.moment()?;
     let settled = i64::try_from(SETTLED_AFTER.as_secs()).ok()?;
-    let is_same = (byte_count, modified, changed) == (identity.byte_count, identity.modified, identity.changed);
+    let is_same =
+        (byte_count, modified, changed) == (identity.byte_count, identity.modified, identity.changed);
     if !is_same || changed.0.saturating_add(settled) >= hashed_at.0 {
         return None;
     }

@@ -64,7 +64,11 @@ impl Due {
         let (offset, byte_count) = (section.offset.get(), section.byte_count.get());
         if byte_count == 0 {
             self.empty_sections += 1;
-            return if self.empty_sections > EMPTY_SECTIONS_MAX { Err("sections of nothing") } else { Ok(()) };
+            return if self.empty_sections > EMPTY_SECTIONS_MAX {
+                Err("sections of nothing")
+            } else {
+                Ok(())
+            };
         }
         let Some(span) = self.spans.get_mut(self.next) else { return Err("more bytes than were announced") };
         if offset != span.start || byte_count > span.byte_count() {
@@ -118,7 +122,13 @@ pub(super) fn receive(
 }
 
 /// Reads the payload of `id` to its end without keeping it, because of `failure`.
-pub(super) fn refuse(session: &mut Session, id: u64, due: Due, failure: FetchError, retry: &mut Retry) -> FetchError {
+pub(super) fn refuse(
+    session: &mut Session,
+    id: u64,
+    due: Due,
+    failure: FetchError,
+    retry: &mut Retry,
+) -> FetchError {
     let failure = match unwanted(session, &due, failure) {
         Ok(failure) => failure,
         Err(closed) => return closed,

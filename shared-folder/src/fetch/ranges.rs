@@ -61,7 +61,9 @@ impl Attempts<'_> {
         let id = session.ask(&Read { path, ranges: Some(ranges), if_digest: Some(version), digest: None })?;
         let reading = await_reading(session, id, &self.fetch.source, self.watch)?;
         let due = Due::new(spans.to_vec());
-        if reading.byte_count.get() != due.left() || reading.file_digest.is_some_and(|digest| digest != version) {
+        if reading.byte_count.get() != due.left()
+            || reading.file_digest.is_some_and(|digest| digest != version)
+        {
             return Err(session.violated("other ranges than those asked for").into());
         }
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
@@ -94,7 +96,10 @@ mod tests {
     #[test]
     fn neighbouring_pieces_are_one_span_and_the_last_ends_with_the_file() {
         let end = 4 * PIECE_BYTES + 7;
-        assert_eq!(spans(&[1, 2, 3], &[1, 9, 3, 4, 5], end), [(PIECE_BYTES, 2 * PIECE_BYTES), (3 * PIECE_BYTES, end)]);
+        assert_eq!(
+            spans(&[1, 2, 3], &[1, 9, 3, 4, 5], end),
+            [(PIECE_BYTES, 2 * PIECE_BYTES), (3 * PIECE_BYTES, end)]
+        );
         assert_eq!(spans(&[], &[1, 2], PIECE_BYTES + 1), [(0, PIECE_BYTES + 1)]);
     }
 
@@ -107,7 +112,8 @@ mod tests {
     fn more_spans_than_one_read_may_have_make_several() {
         let new: Vec<u8> = (0..=255).collect();
         let values: Vec<u8> = new.iter().cycle().take(1026).copied().collect();
-        let base: Vec<PieceValue> = values.iter().enumerate().map(|(i, v)| [if i % 2 == 0 { *v } else { v ^ 1 }; 32]).collect();
+        let base: Vec<PieceValue> =
+            values.iter().enumerate().map(|(i, v)| [if i % 2 == 0 { *v } else { v ^ 1 }; 32]).collect();
         let plan = Plan::of(&base, &pieces(&values, 1026 * PIECE_BYTES));
         let sizes: Vec<usize> = plan.requests().map(<[Span]>::len).collect();
         assert_eq!(sizes, [256, 256, 1]);

@@ -31,7 +31,10 @@ fn promise_3_links_that_lead_outside_are_not_followed() {
     assert!(matches!(folder.make_folders(&path("up/new/folder")), Err(FolderError::LeadsOutside)));
     assert!(matches!(folder.rename(&path("a.txt"), &path("up/x"), true), Err(FolderError::LeadsOutside)));
     assert!(matches!(folder.rename(&path("a.txt"), &path("file"), true), Err(FolderError::LeadsOutside)));
-    assert!(matches!(folder.remove(&path("up/outside.txt"), true, &mut |_| true), Err(FolderError::LeadsOutside)));
+    assert!(matches!(
+        folder.remove(&path("up/outside.txt"), true, &mut |_| true),
+        Err(FolderError::LeadsOutside)
+    ));
     assert_eq!(std::fs::read(place.path().join("outside.txt")).unwrap(), b"canary");
 }
 

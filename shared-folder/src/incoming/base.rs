@@ -39,7 +39,9 @@ impl Base {
         let old_bytes = old.as_ref().and_then(|old| old.metadata().ok()).map_or(0, |metadata| metadata.len());
         let all = temporary.byte_count.max(old_bytes).min(byte_count);
         let mut base = Self { old, ..Self::default() };
-        base.append(&temporary.file, temporary.byte_count.min(byte_count), byte_count, &mut |done| progress(done, all))?;
+        base.append(&temporary.file, temporary.byte_count.min(byte_count), byte_count, &mut |done| {
+            progress(done, all);
+        })?;
         base.in_place = base.values.len();
         if let Some(old) = base.old.take() {
             base.append(&old, old_bytes.min(byte_count), byte_count, &mut |done| progress(done, all))?;

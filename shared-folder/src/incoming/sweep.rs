@@ -44,7 +44,7 @@ pub fn sweep(folder: &Folder, bytes_max: u64, stop: &dyn Fn() -> bool) -> Result
     let (mut scan, mut batch) = (Scan::new(folder, None, true)?, Vec::new());
     while !stop() && scan.next_batch(&mut batch)? {
         for entry in batch.iter().filter(|entry| entry.kind == Kind::Folder) {
-            look_in(folder, SharedPath::parse(&entry.path).ok(), &mut report, &mut partials);
+            look_in(folder, SharedPath::parse(&entry.path).ok().as_ref(), &mut report, &mut partials);
         }
     }
     partials.sort_unstable_by_key(|partial| std::cmp::Reverse(partial.modified));
@@ -58,9 +58,10 @@ pub fn sweep(folder: &Folder, bytes_max: u64, stop: &dyn Fn() -> bool) -> Result
 }
 
 /// Removes what is of no use in one folder, and notes what is.
-fn look_in(folder: &Folder, path: Option<SharedPath>, report: &mut SweepReport, partials: &mut Vec<Partial>) {
-    let Ok(Ok(handle)) = folder.open_folder(path.as_ref()).map(|handle| handle.into_owned()) else { return };
-    let Ok(fresh) = openat(&handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else {
+fn look_in(folder: &Folder, path: Option<&SharedPath>, report: &mut SweepReport, partials: &mut Vec<Partial>) {
+    let Ok(Ok(handle)) = folder.open_folder(path).map(|handle| handle.into_owned()) else { return };
+    let Ok(fresh) = openat(&handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    else {
         return;
     };
     let mut names = [MaybeUninit::uninit(); NAMES_BYTES];
@@ -73,7 +74,7 @@ fn look_in(folder: &Folder, path: Option<SharedPath>, report: &mut SweepReport, 
         match judge(&handle, name) {
             Some(Judged::Removed) => report.removed += 1,
             Some(Judged::Kept { modified, byte_count }) => {
-                partials.push(Partial { folder: path.clone(), name: name.to_owned(), modified, byte_count });
+                partials.push(Partial { folder: path.cloned(), name: name.to_owned(), modified, byte_count });
             }
             None => {}
         }

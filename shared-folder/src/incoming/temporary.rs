@@ -4,7 +4,8 @@ use super::LandingError;
 use crate::folder::{FolderError, Inode};
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat, openat, statat, unlinkat,
+    AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat, openat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -20,7 +21,8 @@ const ATTEMPTS_MAX: usize = 16;
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 /// Tells the temporary files of this process from those of any other.
-static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
+static PROCESS: LazyLock<u64> =
+    LazyLock::new(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
 
 /// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
 #[derive(Debug)]
@@ -45,7 +47,12 @@ enum Fate {
 impl Temporary {
     /// Opens the kept file of that target, or one of its own. Readable by the owner alone where it replaces a
     /// file, whose own permissions it gets in the end; else as the umask says.
-    pub(super) fn open(folder: &OwnedFd, name: &str, kept: bool, replaces: bool) -> Result<Self, LandingError> {
+    pub(super) fn open(
+        folder: &OwnedFd,
+        name: &str,
+        kept: bool,
+        replaces: bool,
+    ) -> Result<Self, LandingError> {
         let mode = Mode::from_raw_mode(if replaces { 0o600 } else { 0o666 });
         if !kept {
             let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);

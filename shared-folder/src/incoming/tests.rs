@@ -20,7 +20,7 @@ fn share() -> (tempfile::TempDir, Folder) {
 
 /// Bytes that differ from piece to piece.
 fn content(byte_count: usize, seed: usize) -> Vec<u8> {
-    (0..byte_count).map(|index| ((index / 4096 + seed) * 31 + index) as u8).collect()
+    (0..byte_count).map(|index| u8::try_from(((index / 4096 + seed) * 31 + index) % 256).unwrap()).collect()
 }
 
 fn resumable(byte_count: usize) -> Landing {
@@ -39,8 +39,10 @@ fn send(incoming: &mut Incoming<'_>, bytes: &[u8], from: usize) -> Result<(), La
 }
 
 fn names(place: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(place)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -94,7 +96,9 @@ fn promise_1_a_failure_at_any_step_leaves_the_old_file_and_nothing_else() {
 fn promise_1_a_wrong_digest_or_length_leaves_the_old_file() {
     let (place, folder) = share();
     std::fs::write(place.path().join("a"), "old").unwrap();
-    let begin = || Incoming::begin(&folder, &path("a"), Landing { byte_count: Some(3), ..Landing::default() }).unwrap();
+    let begin = || {
+        Incoming::begin(&folder, &path("a"), Landing { byte_count: Some(3), ..Landing::default() }).unwrap()
+    };
     let mut incoming = begin();
     send(&mut incoming, b"new", 0).unwrap();
     assert!(matches!(incoming.finish(3, Some(Digest::of(b"neW"))), Err(LandingError::WrongDigest { .. })));
@@ -137,7 +141,8 @@ fn promise_4_a_spoiled_partial_is_found_by_its_pieces() {
     std::fs::write(&partial, spoiled).unwrap();
     let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
     let values = incoming.base(&mut |_, _| ()).unwrap();
-    let differs = |index: usize| values[index] != wire::digest::piece_value(index as u64, &bytes[index * MIB..][..MIB]);
+    let differs =
+        |index: usize| values[index] != wire::digest::piece_value(index as u64, &bytes[index * MIB..][..MIB]);
     assert_eq!([0, 1, 2].map(differs), [false, true, false]);
     incoming.section(MIB as u64, &mut &bytes[MIB..2 * MIB]).unwrap();
     incoming.section(3 * MIB as u64, &mut &bytes[3 * MIB..]).unwrap();
@@ -187,7 +192,10 @@ fn two_landings_that_would_continue_one_partial_exclude_each_other() {
     let (_place, folder) = share();
     let _first = Incoming::begin(&folder, &path("big"), resumable(3 * MIB)).unwrap();
     assert!(matches!(Incoming::begin(&folder, &path("big"), resumable(3 * MIB)), Err(LandingError::Busy)));
-    assert!(Incoming::begin(&folder, &path("big"), Landing::default()).is_ok(), "others have files of their own");
+    assert!(
+        Incoming::begin(&folder, &path("big"), Landing::default()).is_ok(),
+        "others have files of their own"
+    );
 }
 
 #[test]
@@ -254,7 +262,7 @@ fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
     std::fs::write(place.path().join("sub/.ioe-partial-once-00-1"), "crashed").unwrap();
     let old = place.path().join("sub/.ioe-partial-00000000000000000000000000000000");
     std::fs::write(&old, "old").unwrap();
-    let long_ago = std::time::SystemTime::now() - sweep::PARTIAL_AGE_MAX * 2;
+    let long_ago = std::time::SystemTime::now() - PARTIAL_AGE_MAX * 2;
     File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
     let report = sweep(&folder, u64::MAX, &|| false).unwrap();
     assert_eq!(report, SweepReport { removed: 2, kept: 1 });

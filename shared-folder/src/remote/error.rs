@@ -81,11 +81,9 @@ impl RemoteError {
             Self::Dismissed { code, .. } => dismissal_recovery(*code),
             Self::Refused { code: ErrorCode::Busy, .. } => Recovery::Later,
             Self::Refused { code: ErrorCode::Changed, .. } => Recovery::StartOver,
-            Self::Refused { .. }
-            | Self::Dial(_)
-            | Self::Protocol(_)
-            | Self::Message(_)
-            | Self::Cancelled => Recovery::None,
+            Self::Refused { .. } | Self::Dial(_) | Self::Protocol(_) | Self::Message(_) | Self::Cancelled => {
+                Recovery::None
+            }
         }
     }
 

@@ -47,7 +47,12 @@ enum Scope {
 }
 
 impl<'a> Listing<'a> {
-    pub(super) fn of_folder(session: &'a mut Session, id: u64, path: Option<SharedPath>, recursive: bool) -> Self {
+    pub(super) fn of_folder(
+        session: &'a mut Session,
+        id: u64,
+        path: Option<SharedPath>,
+        recursive: bool,
+    ) -> Self {
         Self::new(session, id, Scope::Folder { path, recursive })
     }
 
@@ -145,7 +150,9 @@ impl Scope {
         let Self::Folder { path, recursive } = self else { return true };
         let rest = match path {
             None => Some(candidate.as_str()),
-            Some(folder) => candidate.as_str().strip_prefix(folder.as_str()).and_then(|rest| rest.strip_prefix('/')),
+            Some(folder) => {
+                candidate.as_str().strip_prefix(folder.as_str()).and_then(|rest| rest.strip_prefix('/'))
+            }
         };
         rest.is_some_and(|rest| *recursive || !rest.contains('/'))
     }
@@ -162,7 +169,9 @@ mod tests {
 
     #[test]
     fn only_names_in_the_folder_that_was_asked_for_are_sound() {
-        assert!(has("", false, "a") && has("", true, "a/b") && has("a", false, "a/b") && has("a", true, "a/b/c"));
+        assert!(
+            has("", false, "a") && has("", true, "a/b") && has("a", false, "a/b") && has("a", true, "a/b/c")
+        );
         assert!(!has("", false, "a/b") && !has("a", false, "a/b/c") && !has("a", true, "ab/c"));
         assert!(!has("a", true, "a") && !has("a/b", true, "a/c"));
     }

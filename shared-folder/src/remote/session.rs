@@ -52,7 +52,11 @@ pub struct PiecesOf {
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, welcome: Welcome, (cancel, watched): (Cancel, Watched)) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        welcome: Welcome,
+        (cancel, watched): (Cancel, Watched),
+    ) -> Self {
         Self { connection, welcome, last_id: 0, cancel, watched, is_broken: false }
     }
 
@@ -205,7 +209,8 @@ impl Session {
     /// Refusals, and what ends the session; a list that proves nothing is one.
     pub fn pieces(&mut self, path: &SharedPath, watch: &dyn Watch) -> Result<PiecesOf, RemoteError> {
         let id = self.ask(&Pieces { path: Some(text(path)), digest: None })?;
-        let Reply::PieceList(PieceList { byte_count, digest, piece_count: count }) = self.reply(id, watch)? else {
+        let Reply::PieceList(PieceList { byte_count, digest, piece_count: count }) = self.reply(id, watch)?
+        else {
             return Err(self.violated("an answer that is none to pieces"));
         };
         let byte_count = byte_count.get();

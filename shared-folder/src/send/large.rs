@@ -110,7 +110,12 @@ pub(super) struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    pub(super) fn new(session: &'a mut Session, id: u64, byte_count: Option<u64>, watch: &'a dyn Watch) -> Self {
+    pub(super) fn new(
+        session: &'a mut Session,
+        id: u64,
+        byte_count: Option<u64>,
+        watch: &'a dyn Watch,
+    ) -> Self {
         let section_bytes = usize::try_from(session.section_bytes_max()).unwrap_or(1).min(BUFFER_BYTES);
         let hashing = Some(Hashing::of_file(byte_count));
         Self { session, id, watch, hashing, section_bytes, at: 0, moved: 0, reused: 0 }

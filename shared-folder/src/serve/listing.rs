@@ -30,7 +30,8 @@ impl Session<'_> {
         if search.words.len() > SEARCH_BYTES_MAX {
             return Err(Refusal::new(ErrorCode::BadMessage, "the words of a search are too long").into());
         }
-        let none = || Refusal::new(ErrorCode::BadMessage, "a search needs at least one word of letters or digits");
+        let none =
+            || Refusal::new(ErrorCode::BadMessage, "a search needs at least one word of letters or digits");
         let query = Query::new(&search.words).ok_or_else(none)?;
         let scan = Scan::new(&self.host.share.folder, None, true)?;
         self.stream(id, scan, |entry| query.matches(&entry.path))
@@ -43,7 +44,9 @@ impl Session<'_> {
                 let path = Share::path(text)?;
                 let status = self.host.share.folder.status(&path)?;
                 match status.shape {
-                    Shape::Special => return Err(Refusal::new(ErrorCode::NotAFile, "it is no regular file").into()),
+                    Shape::Special => {
+                        return Err(Refusal::new(ErrorCode::NotAFile, "it is no regular file").into());
+                    }
                     Shape::File if stat.with_digest => self.found_with_digest(id, &path)?,
                     Shape::File if !self.host.share.shares(path.name()) => {
                         return Err(crate::folder::FolderError::NotFound.into());
@@ -66,7 +69,13 @@ impl Session<'_> {
     fn stat_root(&self) -> Result<Found, Stop> {
         let status = self.host.share.folder.root_status()?;
         let (path, kind) = (String::new(), Kind::Folder);
-        let entry = Entry { path, kind, byte_count: ByteCount::default(), modified: status.modified, executable: false };
+        let entry = Entry {
+            path,
+            kind,
+            byte_count: ByteCount::default(),
+            modified: status.modified,
+            executable: false,
+        };
         Ok(Found { entry, digest: None })
     }
 

@@ -1,10 +1,10 @@
 //! Keeps the other end patient: says `working` during long work, and sends what has gathered now and then.
 
+use std::time::{Duration, Instant};
 use wire::connection::{SendError, Sender};
 use wire::limits::WORKING_INTERVAL;
 use wire::message::ByteCount;
 use wire::message::reply::Working;
-use std::time::{Duration, Instant};
 
 /// Entries that have gathered leave at the latest after this time.
 const GATHER_TIME_MAX: Duration = Duration::from_millis(50);

@@ -61,7 +61,11 @@ impl Session<'_> {
         for (index, section) in bytes.chunks(piece).enumerate() {
             self.connection.sender.section(id, index as u64 * PIECE_BYTES, section)?;
         }
-        let end = End { byte_count: ByteCount::new(bytes.len() as u64), digest: Digest::of(bytes), file_digest: None };
+        let end = End {
+            byte_count: ByteCount::new(bytes.len() as u64),
+            digest: Digest::of(bytes),
+            file_digest: None,
+        };
         Ok(self.connection.sender.queue(Some(id), &end)?)
     }
 
@@ -72,7 +76,11 @@ impl Session<'_> {
     }
 
     /// Finds the file with that content where it was last seen, and makes sure that it still has it.
-    pub(super) fn open_by_digest(&mut self, id: u64, digest: Digest) -> Result<(SharedPath, OpenFile, Hashed), Stop> {
+    pub(super) fn open_by_digest(
+        &mut self,
+        id: u64,
+        digest: Digest,
+    ) -> Result<(SharedPath, OpenFile, Hashed), Stop> {
         let unknown = || Refusal::new(ErrorCode::NotFound, "no file with that digest is known here");
         let path = self.host.share.catalogue.path_of(digest).ok_or_else(unknown)?;
         let opened = self.open(&path).map_err(|_| unknown())?;
@@ -101,7 +109,12 @@ impl Session<'_> {
         }
     }
 
-    fn named(&mut self, id: u64, path: Option<&str>, digest: Option<Digest>) -> Result<(SharedPath, OpenFile), Stop> {
+    fn named(
+        &mut self,
+        id: u64,
+        path: Option<&str>,
+        digest: Option<Digest>,
+    ) -> Result<(SharedPath, OpenFile), Stop> {
         match (path, digest) {
             (Some(text), None) => {
                 let path = Share::path(text)?;
@@ -114,7 +127,13 @@ impl Session<'_> {
     }
 
     /// A small file: one read, one hash, everything gathered into one send with its neighbours.
-    fn read_small(&mut self, id: u64, path: &SharedPath, opened: &OpenFile, if_digest: Option<Digest>) -> Result<(), Stop> {
+    fn read_small(
+        &mut self,
+        id: u64,
+        path: &SharedPath,
+        opened: &OpenFile,
+        if_digest: Option<Digest>,
+    ) -> Result<(), Stop> {
         self.load(opened)?;
         let digest = Digest::of(&self.scratch);
         check_version(if_digest, Some(digest))?;
@@ -130,7 +149,13 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn read_whole(&mut self, id: u64, path: &SharedPath, opened: &OpenFile, known: Option<Hashed>) -> Result<(), Stop> {
+    fn read_whole(
+        &mut self,
+        id: u64,
+        path: &SharedPath,
+        opened: &OpenFile,
+        known: Option<Hashed>,
+    ) -> Result<(), Stop> {
         // Begun before the first byte is sent, so that the hash runs beside and reads what is in the cache already.
         let waiting = match &known {
             Some(_) => None,

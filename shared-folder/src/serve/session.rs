@@ -92,7 +92,8 @@ impl<'a> Session<'a> {
         }
         self.byte_count = 0;
         let is_bye = matches!(message, Request::Bye(_));
-        let result = if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
+        let result =
+            if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
         let (outcome, next) = self.conclude(id, result);
         self.host.observer.request(&RequestRecord {
             session: self.slot.id(),

@@ -44,7 +44,8 @@ impl Uploads {
             Some(_) => return false,
             None => return true,
         }
-        let waited = self.left.wait_timeout_while(owners, LET_GO_TIME_MAX, |owners| owners.contains_key(path));
+        let waited =
+            self.left.wait_timeout_while(owners, LET_GO_TIME_MAX, |owners| owners.contains_key(path));
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

@@ -14,7 +14,9 @@ use wire::codec::Decoded;
 use wire::connection::{Half, ReceiveError};
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
-use wire::limits::{DISCARD_BYTES_MAX, PIECE_BYTES, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX, WORKING_INTERVAL};
+use wire::limits::{
+    DISCARD_BYTES_MAX, PIECE_BYTES, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX, WORKING_INTERVAL,
+};
 use wire::message::payload::{Abort, End, Upload};
 use wire::message::reply::{Base, Ready, Written};
 use wire::message::request::Write;
@@ -50,7 +52,9 @@ impl<'a> Session<'a> {
         }
         match self.receive(id, &mut incoming) {
             Ok(Closing::End(end)) => self.land(id, (write, &path), incoming, &end),
-            Ok(Closing::Abort(abort)) => Err(Stop::Refuse(Refusal { code: abort.code, message: abort.message.into() })),
+            Ok(Closing::Abort(abort)) => {
+                Err(Stop::Refuse(Refusal { code: abort.code, message: abort.message.into() }))
+            }
             Err(stop) => self.give_up(id, incoming, stop),
         }
     }
@@ -112,7 +116,8 @@ impl<'a> Session<'a> {
 
     /// The state of the file that has this digest now; landing later replaces only that state.
     fn identity_with(&mut self, id: u64, path: &SharedPath, digest: Digest) -> Result<Identity, Stop> {
-        let other = || Refusal::new(ErrorCode::Changed, "the file is not the version that was to be replaced");
+        let other =
+            || Refusal::new(ErrorCode::Changed, "the file is not the version that was to be replaced");
         let opened = match self.host.share.folder.open_file(path) {
             Err(FolderError::NotFound) => return Err(other().into()),
             opened => opened?,
@@ -196,7 +201,10 @@ impl<'a> Session<'a> {
                 // The session waits for exactly this word.
                 let _ = done.try_send(incoming.finish(byte_count, digest));
             };
-            Builder::new().name("land".into()).spawn_scoped(threads, land).map_err(|_| LandingError::HashLost)?;
+            Builder::new()
+                .name("land".into())
+                .spawn_scoped(threads, land)
+                .map_err(|_| LandingError::HashLost)?;
             let mut pulse = Pulse::new(id);
             loop {
                 match landed.recv_timeout(WORKING_INTERVAL) {

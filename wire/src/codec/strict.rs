@@ -86,7 +86,9 @@ impl<'de, T: DeserializeOwned, const MAX: usize> Visitor<'de> for SeqVisitor<T, 
     }
 }
 
-pub(crate) fn only_map<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn only_map<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     OnlyMap::deserialize(deserializer).map(|map| map.0)
 }
 

@@ -36,13 +36,27 @@ fn lines_that_are_no_messages_are_bad_messages() {
     let deep = format!(r#"{{"v":1,"type":"list","x":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let long = format!(r#"{{"v":1,"type":"list","path":{:?}"#, "x".repeat(1 << 20));
     let lines = [
-        "", "{", "null", "[1,\"list\"]", "GET / HTTP/1.1", r#"{"type":"list","id":1}"#, r#"{"v":1,"id":1}"#,
-        r#"{"v":"1","type":"list"}"#, r#"{"v":1.0,"type":"list"}"#, r#"{"v":1e400,"type":"list"}"#,
-        r#"{"v":1,"v":1,"type":"list"}"#, r#"{"v":1,"type":"list","path":"a","path":"b"}"#,
-        r#"{"v":1,"type":"list","id":-1}"#, r#"{"v":1,"type":"list","id":9007199254740992}"#,
-        r#"{"v":1,"type":"list","path":5}"#, r#"{"v":1,"type":"list","recursive":"yes"}"#,
-        r#"{"v":1,"type":"list"} x"#, r#"{"v":1,"type":"list","path":"\ud800"}"#,
-        r#"{"v":1,"type":"read","path":"a","ranges":[[0,1]]}"#, &deep, &long,
+        "",
+        "{",
+        "null",
+        "[1,\"list\"]",
+        "GET / HTTP/1.1",
+        r#"{"type":"list","id":1}"#,
+        r#"{"v":1,"id":1}"#,
+        r#"{"v":"1","type":"list"}"#,
+        r#"{"v":1.0,"type":"list"}"#,
+        r#"{"v":1e400,"type":"list"}"#,
+        r#"{"v":1,"v":1,"type":"list"}"#,
+        r#"{"v":1,"type":"list","path":"a","path":"b"}"#,
+        r#"{"v":1,"type":"list","id":-1}"#,
+        r#"{"v":1,"type":"list","id":9007199254740992}"#,
+        r#"{"v":1,"type":"list","path":5}"#,
+        r#"{"v":1,"type":"list","recursive":"yes"}"#,
+        r#"{"v":1,"type":"list"} x"#,
+        r#"{"v":1,"type":"list","path":"\ud800"}"#,
+        r#"{"v":1,"type":"read","path":"a","ranges":[[0,1]]}"#,
+        &deep,
+        &long,
     ];
     for line in lines {
         assert!(is_bad(&request(line)), "{}", &line[..line.len().min(90)]);
@@ -52,7 +66,9 @@ fn lines_that_are_no_messages_are_bad_messages() {
 
 #[test]
 fn byte_counts_outside_zero_to_two_to_the_53_are_bad_messages() {
-    for number in ["-1", "1.5", "\"10\"", "9007199254740992", "9223372036854775808", "18446744073709551616", "1e3"] {
+    for number in
+        ["-1", "1.5", "\"10\"", "9007199254740992", "9223372036854775808", "18446744073709551616", "1e3"]
+    {
         let line = format!(r#"{{"v":1,"type":"write","id":1,"path":"a","byte_count":{number}}}"#);
         assert!(is_bad(&request(&line)), "{number}");
     }
@@ -62,10 +78,14 @@ fn byte_counts_outside_zero_to_two_to_the_53_are_bad_messages() {
 
 #[test]
 fn nesting_holds_at_the_limit_and_not_one_past_it() {
-    let nested = |depth: usize| format!(r#"{{"v":1,"type":"help","x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    let nested =
+        |depth: usize| format!(r#"{{"v":1,"type":"help","x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     assert!(request(&nested(crate::limits::MESSAGE_DEPTH_MAX - 1)).is_ok());
     assert!(is_bad(&request(&nested(crate::limits::MESSAGE_DEPTH_MAX))));
-    assert!(request(r#"{"v":1,"type":"help","x":"[[[[[[[[[[[[\"[[["}"#).is_ok(), "brackets in text do not count");
+    assert!(
+        request(r#"{"v":1,"type":"help","x":"[[[[[[[[[[[[\"[[["}"#).is_ok(),
+        "brackets in text do not count"
+    );
 }
 
 #[test]
@@ -81,7 +101,9 @@ fn ranges_hold_at_the_limit_and_not_one_past_it() {
 #[test]
 fn unknown_kinds_and_codes_of_a_newer_end_are_read_as_the_general_ones() {
     let line = br#"{"v":1,"type":"refused","id":1,"code":"moon_phase","message":"no"}"#;
-    let Ok(Decoded { message: Reply::Refused(refused), .. }) = decode::<Reply>(line) else { panic!("not refused") };
+    let Ok(Decoded { message: Reply::Refused(refused), .. }) = decode::<Reply>(line) else {
+        panic!("not refused")
+    };
     assert_eq!(refused.code, crate::error_code::ErrorCode::Internal);
 }
 

@@ -116,7 +116,10 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`Receiver::message`].
-    pub fn message_by<Set: MessageSet>(&mut self, by: Option<Instant>) -> Result<Received<Set>, ReceiveError> {
+    pub fn message_by<Set: MessageSet>(
+        &mut self,
+        by: Option<Instant>,
+    ) -> Result<Received<Set>, ReceiveError> {
         self.discard_unread()?;
         let mut deadline = by;
         while !self.buffer.has_line() {

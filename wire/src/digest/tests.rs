@@ -37,7 +37,9 @@ fn pieces_merge_to_the_digest_at_every_size_around_the_boundaries() {
     let input = vector_input(9 * piece + 2);
     for pieces in [0, 1, 2, 3, 4, 5, 7, 8, 9] {
         for near in [-1025i64, -1024, -1, 0, 1, 1024, 1025] {
-            let Ok(byte_count) = usize::try_from(pieces * i64::try_from(piece).unwrap() + near) else { continue };
+            let Ok(byte_count) = usize::try_from(pieces * i64::try_from(piece).unwrap() + near) else {
+                continue;
+            };
             let Some(bytes) = input.get(..byte_count) else { continue };
             let (digest, values) = digest_in_chunks(bytes, 300_000);
             assert_eq!(digest, Digest::of(bytes), "{byte_count} bytes");

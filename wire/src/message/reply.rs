@@ -72,7 +72,11 @@ pub struct Reading {
     /// How many bytes the sections will have together.
     pub byte_count: ByteCount,
     /// What will be sent, sorted and merged; none means the whole file.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "only_maps::<_, _, RANGES_MAX>")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "only_maps::<_, _, RANGES_MAX>"
+    )]
     pub ranges: Option<Vec<Range>>,
     /// The digest of the whole file, where it is known already.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -51,7 +51,11 @@ pub struct Read {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// Only these ranges; none means the whole file.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "only_maps::<_, _, RANGES_MAX>")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "only_maps::<_, _, RANGES_MAX>"
+    )]
     pub ranges: Option<Vec<Range>>,
     /// Only this version of the file; another one is `changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

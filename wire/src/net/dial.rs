@@ -42,7 +42,11 @@ pub enum DialError {
 ///
 /// # Errors
 /// See [`DialError`].
-pub fn dial(address: &Address, patience: Duration, plaintext_anywhere: bool) -> Result<Connection, DialError> {
+pub fn dial(
+    address: &Address,
+    patience: Duration,
+    plaintext_anywhere: bool,
+) -> Result<Connection, DialError> {
     let unresolved = |source| DialError::Unresolved { address: address.clone(), source };
     let candidates = address.resolve().map_err(unresolved)?;
     if !plaintext_anywhere && !candidates.iter().all(|candidate| candidate.ip().is_loopback()) {

@@ -73,7 +73,9 @@ impl Acceptor {
             None if self.slots.is_stopping() => {
                 self.refuse(connection, ErrorCode::Stopping, "this daemon is stopping");
             }
-            None => self.refuse(connection, ErrorCode::Busy, "too many connections just now: try again later"),
+            None => {
+                self.refuse(connection, ErrorCode::Busy, "too many connections just now: try again later");
+            }
         }
     }
 

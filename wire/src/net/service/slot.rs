@@ -56,7 +56,12 @@ impl Slots {
     }
 
     /// Enters a session; `None` where the table is full.
-    pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr, max: usize) -> Option<SessionSlot> {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        closer: Closer,
+        address: SocketAddr,
+        max: usize,
+    ) -> Option<SessionSlot> {
         let mut state = self.lock();
         if state.sessions.len() >= max || state.stopping {
             return None;

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Says welcome, tells the test, and holds one request open until the test lets go.
 struct Holding {
     begun: mpsc::SyncSender<()>,
-    release: crossbeam_channel::Receiver<()>,
+    release: Receiver<()>,
 }
 
 impl Serve for Holding {
@@ -62,7 +62,7 @@ fn refusal(result: Result<(Connection, Opened), OpeningError>) -> Option<ErrorCo
     }
 }
 
-fn holding(connections_max: usize) -> (Service, mpsc::Receiver<()>, crossbeam_channel::Sender<()>) {
+fn holding(connections_max: usize) -> (Service, mpsc::Receiver<()>, Sender<()>) {
     let (begun, has_begun) = mpsc::sync_channel(8);
     let (let_go, release) = bounded(8);
     (start(connections_max, Arc::new(Holding { begun, release })), has_begun, let_go)
