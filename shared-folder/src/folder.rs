@@ -9,6 +9,7 @@ mod error;
 mod hidden;
 mod remove;
 
+pub(crate) use change::rename_at;
 pub use error::FolderError;
 
 use beneath::{open_beneath, open_for_status};
@@ -91,9 +92,9 @@ pub struct OpenFile {
 
 /// A folder opened, and the last part of a path in it.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) folder: FolderHandle<'a>,
-    pub(crate) name: &'a str,
+pub(crate) struct Place<'folder, 'path> {
+    pub(crate) folder: FolderHandle<'folder>,
+    pub(crate) name: &'path str,
 }
 
 /// The root is borrowed, a folder below it owned.
@@ -184,7 +185,10 @@ impl Folder {
     }
 
     /// Opens the folder that `path` lies in.
-    pub(crate) fn place<'a>(&'a self, path: &'a SharedPath) -> Result<Place<'a>, FolderError> {
+    pub(crate) fn place<'folder, 'path>(
+        &'folder self,
+        path: &'path SharedPath,
+    ) -> Result<Place<'folder, 'path>, FolderError> {
         let folder = match path.as_str().rsplit_once('/') {
             None => FolderHandle::Root(self.root.as_fd()),
             Some((folder, _)) => FolderHandle::Below(self.open_below(folder).map_err(not_on_the_way)?),
@@ -195,7 +199,7 @@ impl Folder {
     /// The status of what stands in `place`, and whether it got there through a link.
     pub(crate) fn status_in(
         &self,
-        place: &Place<'_>,
+        place: &Place<'_, '_>,
         path: &SharedPath,
     ) -> Result<(Status, bool), FolderError> {
         let stat = statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;

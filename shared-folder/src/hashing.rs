@@ -25,9 +25,10 @@ enum Mode {
 
 #[derive(Debug)]
 struct Beside {
-    work: Sender<Work>,
+    /// None once there is no more work.
+    work: Option<Sender<Work>>,
     free: Receiver<Vec<u8>>,
-    thread: JoinHandle<(Digest, Vec<PieceValue>)>,
+    thread: Option<JoinHandle<(Digest, Vec<PieceValue>)>>,
 }
 
 enum Work {
@@ -80,10 +81,7 @@ impl Hashing {
     pub fn finish(self) -> Option<(Digest, Vec<PieceValue>)> {
         match self.0 {
             Mode::InPlace(hasher, _) => Some(hasher.finish()),
-            Mode::Beside(beside) => {
-                drop(beside.work);
-                beside.thread.join().ok()
-            }
+            Mode::Beside(mut beside) => beside.join(),
         }
     }
 }
@@ -111,12 +109,27 @@ impl Beside {
             hasher.finish()
         };
         let thread = Builder::new().name("hash-beside".into()).spawn(hash).ok()?;
-        Some(Self { work, free, thread })
+        Some(Self { work: Some(work), free, thread: Some(thread) })
     }
 
     fn send(&self, work: Work) {
-        // It only fails when the thread is gone, and then `finish` says so.
-        let _ = self.work.send(work);
+        if let Some(sender) = &self.work {
+            // It only fails when the thread is gone, and then `finish` says so.
+            let _ = sender.send(work);
+        }
+    }
+
+    /// Lets the thread end; `None` if it has been joined or is gone.
+    fn join(&mut self) -> Option<(Digest, Vec<PieceValue>)> {
+        self.work = None;
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // An abandoned hash: a few buffers at most are left to do.
+        let _ = self.join();
     }
 }
 

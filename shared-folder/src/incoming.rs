@@ -12,11 +12,11 @@ pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 
-use crate::folder::{Folder, FolderError, Identity, Place, Shape, Status};
+use crate::folder::{Folder, FolderError, FolderHandle, Identity, Place, Shape, Status, rename_at};
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
-use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, fsync, ftruncate, futimens, renameat_with, statat};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, Mode, fchmod, fstat, fsync, ftruncate, futimens, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -154,7 +154,7 @@ pub struct Landed {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     target: &'a Folder,
-    folder: OwnedFd,
+    folder: FolderHandle<'a>,
     name: String,
     landing: Landing,
     old: Option<Status>,
@@ -175,15 +175,13 @@ impl<'a> Incoming<'a> {
         let place = folder.place(path)?;
         let old = target_status(folder, &place, path)?;
         check_target(old.as_ref(), &landing)?;
-        let name = place.name.to_owned();
-        let handle = place.folder.into_owned()?;
-        check_space(&handle, landing.byte_count)?;
-        let temporary = Temporary::open(&handle, &name, landing.resumable, old.is_some())?;
+        check_space(place.folder.as_fd(), landing.byte_count)?;
+        let temporary = Temporary::open(place.folder.as_fd(), place.name, landing.resumable, old.is_some())?;
         let hashing = Some(Hashing::of_file(landing.byte_count));
         Ok(Self {
             target: folder,
-            folder: handle,
-            name,
+            name: place.name.to_owned(),
+            folder: place.folder,
             landing,
             old,
             temporary,
@@ -260,7 +258,7 @@ impl<'a> Incoming<'a> {
         }
         let identity = self.rename()?;
         if self.landing.synced {
-            run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(&self.folder)?))?;
+            run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(self.folder.as_fd())?))?;
         }
         let reused = byte_count - self.received.min(byte_count);
         Ok(Landed { byte_count, digest: actual, pieces, reused, identity })
@@ -296,10 +294,14 @@ impl<'a> Incoming<'a> {
         if self.temporary.byte_count > byte_count {
             ftruncate(file, byte_count).map_err(FolderError::from)?;
         }
-        let created = self.temporary.permissions;
-        let kept = self.old.map_or(created, |old| old.permissions);
-        let wanted = with_executable(kept, self.landing.executable);
-        if wanted != created {
+        let kept = match (self.old, self.landing.executable) {
+            (Some(old), _) => Some(old.permissions),
+            // As the umask made it: only then is it worth asking.
+            (None, Some(true)) => Some(fstat(file).map_err(FolderError::from)?.st_mode & 0o777),
+            (None, _) => None,
+        };
+        if let Some(kept) = kept {
+            let wanted = with_executable(kept, self.landing.executable);
             fchmod(file, Mode::from_raw_mode(wanted)).map_err(FolderError::from)?;
         }
         if let Some(modified) = self.landing.modified {
@@ -311,16 +313,15 @@ impl<'a> Incoming<'a> {
     fn rename(&mut self) -> Result<Identity, LandingError> {
         let gate = self.target.gate();
         if let Some(expected) = self.landing.replaces {
-            let now =
-                statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Status::of(&stat));
+            let now = statat(self.folder.as_fd(), &self.name, AtFlags::SYMLINK_NOFOLLOW)
+                .map(|stat| Status::of(&stat));
             if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
                 return Err(LandingError::Changed);
             }
         }
-        let flags = if self.landing.new { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
-        let (folder, from, to) = (&self.folder, &self.temporary.name, &self.name);
+        let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
         run_step(&self.landing.probe, Step::Rename, || {
-            renameat_with(folder, from.as_str(), folder, to.as_str(), flags).map_err(rename_error)
+            rename_at((folder, from), (folder, to), !self.landing.new)
         })?;
         drop(gate);
         self.temporary.landed();
@@ -380,14 +381,22 @@ impl<'a> Incoming<'a> {
     fn open_old(&self) -> Option<File> {
         use rustix::fs::OFlags;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::openat(&self.folder, &self.name, flags, Mode::empty()).ok().map(File::from)
+        rustix::fs::openat(self.folder.as_fd(), &self.name, flags, Mode::empty()).ok().map(File::from)
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        // The hashing thread ends before the file's fate is decided.
+        drop(self.hashing.take());
+        self.temporary.clean_up(self.folder.as_fd());
     }
 }
 
 /// What stands at the target; a link that leads nowhere or outside is refused, never replaced.
 fn target_status(
     folder: &Folder,
-    place: &Place<'_>,
+    place: &Place<'_, '_>,
     path: &SharedPath,
 ) -> Result<Option<Status>, LandingError> {
     match folder.status_in(place, path) {
@@ -415,7 +424,7 @@ fn check_target(old: Option<&Status>, landing: &Landing) -> Result<(), LandingEr
 }
 
 /// Small files are not worth the call: a full disk refuses them when they are written.
-fn check_space(folder: &OwnedFd, byte_count: Option<u64>) -> Result<(), LandingError> {
+fn check_space(folder: BorrowedFd<'_>, byte_count: Option<u64>) -> Result<(), LandingError> {
     let Some(wanted) = byte_count.filter(|count| *count > PIECE_BYTES) else { return Ok(()) };
     let free = rustix::fs::fstatvfs(folder).map_err(FolderError::from)?;
     // A few file systems report no size at all.
@@ -431,13 +440,6 @@ fn with_executable(permissions: u32, executable: Option<bool>) -> u32 {
         Some(true) => permissions | (permissions & 0o444) >> 2,
         Some(false) => permissions & !0o111,
         None => permissions,
-    }
-}
-
-fn rename_error(error: Errno) -> FolderError {
-    match error {
-        Errno::ISDIR => FolderError::NotAFile,
-        other => other.into(),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
 use super::{Folder, FolderError, Shape, beneath};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, fsync, mkdirat, renameat_with, statat};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, fsync, linkat, mkdirat, renameat, renameat_with, statat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use wire::path::SharedPath;
 
@@ -34,10 +38,8 @@ impl Folder {
         let stat = statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.refuse_hidden(&stat)?;
         self.refuse_link_away(to)?;
-        let flags = if replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         let gate = self.gate();
-        renameat_with(source.folder.as_fd(), source.name, target.folder.as_fd(), target.name, flags)
-            .map_err(rename_error)?;
+        rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;
         drop(gate);
         fsync(target.folder.as_fd())?;
         fsync(source.folder.as_fd())?;
@@ -84,6 +86,30 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         beneath::open_without_links(from.as_fd(), path, flags)
     }
+}
+
+/// Renames by handles; without `replace` only to a free name, in one step, whatever else happens meanwhile.
+pub(crate) fn rename_at(
+    (from_folder, from): (BorrowedFd<'_>, &str),
+    (to_folder, to): (BorrowedFd<'_>, &str),
+    replace: bool,
+) -> Result<(), FolderError> {
+    if replace {
+        return renameat(from_folder, from, to_folder, to).map_err(rename_error);
+    }
+    match renameat_with(from_folder, from, to_folder, to, RenameFlags::NOREPLACE) {
+        // Some network file systems have no such rename; for files, a link and a removal are as good.
+        Err(Errno::INVAL | Errno::NOSYS) if is_file(from_folder, from) => {
+            linkat(from_folder, from, to_folder, to, AtFlags::empty())?;
+            Ok(unlinkat(from_folder, from, AtFlags::empty())?)
+        }
+        other => other.map_err(rename_error),
+    }
+}
+
+fn is_file(folder: BorrowedFd<'_>, name: &str) -> bool {
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 fn rename_error(error: Errno) -> FolderError {

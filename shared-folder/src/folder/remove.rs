@@ -41,7 +41,7 @@ impl Folder {
     }
 
     /// Removes all that lies in the folder at `place`. The way is a stack of names; one folder is open at a time.
-    fn empty(&self, place: &Place<'_>, beat: &mut dyn FnMut(u64) -> bool) -> Result<(), FolderError> {
+    fn empty(&self, place: &Place<'_, '_>, beat: &mut dyn FnMut(u64) -> bool) -> Result<(), FolderError> {
         let mut way: Vec<CString> = Vec::new();
         let (mut removed, mut rounds) = (0u64, 0u64);
         loop {
@@ -64,7 +64,7 @@ impl Folder {
         }
     }
 
-    fn open_on_the_way(&self, place: &Place<'_>, way: &[CString]) -> Result<OwnedFd, FolderError> {
+    fn open_on_the_way(&self, place: &Place<'_, '_>, way: &[CString]) -> Result<OwnedFd, FolderError> {
         let mut path = place.name.to_owned().into_bytes();
         for name in way {
             path.push(b'/');

@@ -58,7 +58,12 @@ pub fn sweep(folder: &Folder, bytes_max: u64, stop: &dyn Fn() -> bool) -> Result
 }
 
 /// Removes what is of no use in one folder, and notes what is.
-fn look_in(folder: &Folder, path: Option<&SharedPath>, report: &mut SweepReport, partials: &mut Vec<Partial>) {
+fn look_in(
+    folder: &Folder,
+    path: Option<&SharedPath>,
+    report: &mut SweepReport,
+    partials: &mut Vec<Partial>,
+) {
     let Ok(Ok(handle)) = folder.open_folder(path).map(|handle| handle.into_owned()) else { return };
     let Ok(fresh) = openat(&handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     else {
@@ -115,5 +120,5 @@ fn open_locked(folder: &OwnedFd, name: &str) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(folder, name, flags, Mode::empty()).ok()?;
     lock(&file).ok()?;
-    is_still(folder, name, &file).then_some(file)
+    is_still(folder.as_fd(), name, &file).then_some(file)
 }

@@ -2,7 +2,7 @@
 
 use super::LandingError;
 use crate::folder::{FolderError, Inode};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{
     AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat, openat, statat,
     unlinkat,
@@ -31,8 +31,6 @@ pub(super) struct Temporary {
     pub(super) name: String,
     /// Its length: of what an earlier landing left, or of what was written now.
     pub(super) byte_count: u64,
-    pub(super) permissions: u32,
-    folder: OwnedFd,
     fate: Fate,
 }
 
@@ -48,7 +46,7 @@ impl Temporary {
     /// Opens the kept file of that target, or one of its own. Readable by the owner alone where it replaces a
     /// file, whose own permissions it gets in the end; else as the umask says.
     pub(super) fn open(
-        folder: &OwnedFd,
+        folder: BorrowedFd<'_>,
         name: &str,
         kept: bool,
         replaces: bool,
@@ -59,14 +57,16 @@ impl Temporary {
             let name = format!("{}{number}", own_prefix());
             let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
             lock(&file)?;
-            return Self::of(folder, file, name, Fate::Remove);
+            return Ok(Self { file: File::from(file), name, byte_count: 0, fate: Fate::Remove });
         }
         let name = kept_name(name);
         for _ in 0..ATTEMPTS_MAX {
             let file = openat(folder, &name, open_flags(), mode).map_err(FolderError::from)?;
             lock(&file)?;
             if is_still(folder, &name, &file) {
-                return Self::of(folder, file, name, Fate::Keep);
+                let stat = fstat(&file).map_err(FolderError::from)?;
+                let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
+                return Ok(Self { file: File::from(file), name, byte_count, fate: Fate::Keep });
             }
         }
         Err(FolderError::Unsteady.into())
@@ -82,20 +82,12 @@ impl Temporary {
         self.fate = Fate::Landed;
     }
 
-    fn of(folder: &OwnedFd, file: OwnedFd, name: String, fate: Fate) -> Result<Self, LandingError> {
-        let stat = fstat(&file).map_err(FolderError::from)?;
-        let folder = rustix::io::fcntl_dupfd_cloexec(folder, 0).map_err(FolderError::from)?;
-        let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
-        Ok(Self { file: File::from(file), name, byte_count, permissions: stat.st_mode & 0o777, folder, fate })
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
+    /// Removes the file unless it is to stay; an empty one is not worth keeping.
+    pub(super) fn clean_up(&self, folder: BorrowedFd<'_>) {
         let is_empty = self.byte_count == 0;
         if self.fate == Fate::Remove || (self.fate == Fate::Keep && is_empty) {
             // If it cannot be removed now, the next sweep finds it.
-            let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
+            let _ = unlinkat(folder, &self.name, AtFlags::empty());
         }
     }
 }
@@ -120,7 +112,7 @@ pub(super) fn lock(file: &OwnedFd) -> Result<(), LandingError> {
     }
 }
 
-pub(super) fn is_still(folder: &OwnedFd, name: &str, file: &OwnedFd) -> bool {
+pub(super) fn is_still(folder: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> bool {
     let named = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
     matches!((named, fstat(file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
 }

@@ -1,10 +1,11 @@
 //! RENAME, DELETE and MKDIR.
 
 use super::pulse::Pulse;
-use super::refusal::Stop;
+use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
 use crate::folder::Shape;
+use wire::error_code::ErrorCode;
 use wire::message::reply::{Deleted, Made, Renamed};
 use wire::message::request::{Delete, Mkdir, Rename};
 
@@ -25,8 +26,14 @@ impl Session<'_> {
         let share = &self.host.share;
         share.check_changes_allowed()?;
         let path = Share::path(&delete.path)?;
-        if share.folder.status(&path).is_ok_and(|status| status.shape == Shape::File) {
-            share.check_kind_allowed(&path)?;
+        match share.folder.status(&path) {
+            Ok(status) if status.shape == Shape::File => share.check_kind_allowed(&path)?,
+            Ok(_) if delete.recursive && share.rules.kinds.is_some() => {
+                let text =
+                    "files that are not shared may lie in that folder: delete what is listed, one by one";
+                return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
+            }
+            _ => {}
         }
         let (mut pulse, mut lost) = (Pulse::new(id), None);
         let sender = &mut self.connection.sender;

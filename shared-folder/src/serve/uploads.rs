@@ -1,6 +1,7 @@
 //! Which session is uploading to which path, so that a client that comes back can end its own older session.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wire::connection::Closer;
@@ -14,12 +15,15 @@ const LET_GO_TIME_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Uploads {
     owners: Mutex<HashMap<SharedPath, Owner>>,
     left: Condvar,
+    last_number: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Owner {
     process_id: String,
     closer: Closer,
+    /// Tells this upload from a later one to the same path.
+    number: u64,
 }
 
 /// A registered upload; dropping it lets the next one in.
@@ -27,13 +31,15 @@ struct Owner {
 pub(super) struct Registered<'a> {
     uploads: &'a Uploads,
     path: SharedPath,
+    number: u64,
 }
 
 impl Uploads {
     /// Registers an upload that has the path's partial locked.
     pub(super) fn register(&self, path: &SharedPath, process_id: &str, closer: Closer) -> Registered<'_> {
-        self.lock().insert(path.clone(), Owner { process_id: process_id.to_owned(), closer });
-        Registered { uploads: self, path: path.clone() }
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        self.lock().insert(path.clone(), Owner { process_id: process_id.to_owned(), closer, number });
+        Registered { uploads: self, path: path.clone(), number }
     }
 
     /// Ends the same process's older upload to that path; true once it has let go.
@@ -56,7 +62,11 @@ impl Uploads {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.uploads.lock().remove(&self.path);
+        let mut owners = self.uploads.lock();
+        if owners.get(&self.path).is_some_and(|owner| owner.number == self.number) {
+            owners.remove(&self.path);
+        }
+        drop(owners);
         self.uploads.left.notify_all();
     }
 }
