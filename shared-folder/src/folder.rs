@@ -217,6 +217,11 @@ impl Folder {
         self.hidden.as_ref().is_some_and(|hidden| hidden.covers(inode))
     }
 
+    /// Whether a name that was not found is free: all are, unless something is hidden here.
+    pub(crate) fn is_name_free(&self, place: &Place<'_, '_>) -> bool {
+        self.hidden.is_none() || statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW).is_err()
+    }
+
     /// Held between the last look at a target and the rename over it, so that no other landing of this process
     /// comes between them.
     pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {

@@ -401,12 +401,8 @@ fn target_status(
 ) -> Result<Option<Status>, LandingError> {
     match folder.status_in(place, path) {
         Ok((status, _)) => Ok(Some(status)),
-        Err(FolderError::NotFound) => {
-            match statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(None),
-                _ => Err(FolderError::NotFound.into()),
-            }
-        }
+        // What is hidden is not found either, but its name is taken.
+        Err(FolderError::NotFound) if folder.is_name_free(place) => Ok(None),
         Err(other) => Err(other.into()),
     }
 }
