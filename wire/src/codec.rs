@@ -8,9 +8,14 @@ mod strict;
 pub(crate) use strict::{only_map, only_map_option, only_map_vec, only_maps};
 
 use crate::limits::{BYTE_COUNT_MAX, LINE_BYTES_MAX, PROTOCOL_VERSION};
-use crate::message::Message;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
+
+/// A message that may stand on a line of its own.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The value of `type`.
+    const TYPE: &'static str;
+}
 
 /// A closed set of messages that may stand at one place of a conversation.
 pub trait MessageSet: Sized {

@@ -6,9 +6,9 @@
 
 pub mod net;
 pub mod connection;
+pub mod message;
 pub mod codec;
 pub mod line;
-pub mod message;
 pub mod timestamp;
 pub mod path;
 pub mod digest;

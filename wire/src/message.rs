@@ -16,14 +16,6 @@ pub use payload::{Abort, End, Failed, Section};
 pub use reply::Reply;
 pub use request::{Range, Request};
 
-use serde::{Serialize, de::DeserializeOwned};
-
-/// A message that may stand on a line of its own.
-pub trait Message: Serialize + DeserializeOwned {
-    /// The value of `type`.
-    const TYPE: &'static str;
-}
-
 /// Declares a closed set of messages, each with the text of its `type`.
 macro_rules! message_set {
     ($(#[$doc:meta])* $set:ident { $($variant:ident($message:ty) = $text:literal),* $(,)? }) => {
@@ -56,7 +48,7 @@ pub(crate) use message_set;
 /// Declares that a struct is the message with that `type`.
 macro_rules! message_types {
     ($($message:ty = $text:literal),* $(,)?) => {
-        $(impl $crate::message::Message for $message { const TYPE: &'static str = $text; })*
+        $(impl $crate::codec::Message for $message { const TYPE: &'static str = $text; })*
     };
 }
 pub(crate) use message_types;

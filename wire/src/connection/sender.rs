@@ -1,9 +1,9 @@
 //! The sending half: lines gathered into one buffer, sections from memory, and sections straight from a file.
 
 use super::stream::{Closer, Stream, is_timeout};
-use crate::codec::{self, MessageSet};
+use crate::codec::{self, Message, MessageSet};
 use crate::limits::SECTION_BYTES_MAX;
-use crate::message::{ByteCount, Message, Section};
+use crate::message::{ByteCount, Section};
 use rustix::fd::AsFd;
 use std::io;
 use std::sync::Arc;
