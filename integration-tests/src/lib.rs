@@ -1,1 +1,26 @@
-//! (to be written)
+//! What the tests of the whole programs share: real processes on loopback ports, sessions spoken by hand,
+//! a proxy that breaks connections, an imposter that plays a hostile server, and scratch folders with a
+//! canary outside the share.
+//!
+//! It must not know the product's codec, nor anything else of its crates: what the tests say and hear are
+//! bytes, `serde_json` values and BLAKE3 digests, written from `wire/PROTOCOL.md` alone.
+//!
+//! The modules stand in reading order, and each uses only modules below it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking, and so do the tools of tests"
+)]
+
+pub mod client;
+pub mod server;
+pub mod imposter;
+pub mod proxy;
+pub mod upload;
+pub mod session;
+pub mod process;
+pub mod scratch;
+pub mod content;
+pub mod patience;

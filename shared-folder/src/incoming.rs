@@ -17,7 +17,6 @@ use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Mode, fchmod, fstat, fsync, ftruncate, futimens, statat};
-use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;

@@ -86,7 +86,7 @@ impl Cancel {
 
     /// Closes the connection when this is cancelled, also if that was before.
     #[must_use]
-    pub fn watch(&self, closer: Closer) -> Watched {
+    pub fn watch(&self, closer: &Closer) -> Watched {
         let number = self.0.last_watch.fetch_add(1, Ordering::Relaxed);
         let is_late = {
             let mut closers = self.0.closers();
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn waiting_for_input_ends_with_input_or_when_cancelled() {
         let cancel = Cancel::new().unwrap();
-        let (reader, writer) = std::io::pipe().unwrap();
-        std::io::Write::write_all(&mut &writer, b"x").unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        io::Write::write_all(&mut &writer, b"x").unwrap();
         assert!(cancel.until_readable(&reader).unwrap());
         cancel.cancel();
         assert!(!cancel.until_readable(&reader).unwrap());

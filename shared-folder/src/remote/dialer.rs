@@ -57,7 +57,7 @@ impl Dialer {
             return Err(RemoteError::Cancelled);
         }
         let mut connection = dial(&self.address, self.patience, self.plaintext_anywhere)?;
-        let watched = cancel.watch(connection.closer());
+        let watched = cancel.watch(&connection.closer());
         match say_hello(&mut connection, &self.hello) {
             Ok(opened) => Ok(Session::new(connection, opened.welcome, (cancel.clone(), watched))),
             Err(_) if cancel.is_cancelled() => Err(RemoteError::Cancelled),

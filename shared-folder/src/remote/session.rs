@@ -3,12 +3,13 @@
 use super::listing::Listing;
 use super::{Cancel, RemoteError, Watch, Watched};
 use std::time::{Duration, Instant};
+use wire::codec::Message;
 use wire::connection::{Connection, SendError, Sender};
 use wire::digest::{Digest, PieceValue, check_piece_list, piece_count};
 use wire::limits::SECTION_BYTES_MAX;
 use wire::message::reply::{PieceList, Topic, Working};
 use wire::message::request::{Bye, Delete, Help, List, Mkdir, Pieces, Rename, Search, Stat};
-use wire::message::{End, Entry, Message, Reply, Welcome};
+use wire::message::{End, Entry, Reply, Welcome};
 use wire::path::SharedPath;
 
 /// The longest time for which `working` may tell the same number: a huge file is synced in less.
@@ -84,7 +85,7 @@ impl Session {
     }
 
     pub(super) fn set_cancel(&mut self, cancel: &Cancel) {
-        self.watched = cancel.watch(self.connection.closer());
+        self.watched = cancel.watch(&self.connection.closer());
         self.cancel = cancel.clone();
     }
 

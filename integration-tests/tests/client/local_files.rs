@@ -1,0 +1,102 @@
+//! Local files that cannot be read or written as asked (case 40): a clear error, and what was there stays.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+
+use integration_tests::content::{PIECE_BYTES, bytes};
+use integration_tests::scratch::files_below;
+use integration_tests::{client, server};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+#[test]
+fn a_download_into_a_missing_folder_is_a_failure() {
+    let server = server!().file("a.txt", b"hello").start();
+    let client = client!(server.scratch(), server.address());
+    client.run_json(&["READ a.txt missing/b.txt"]).expect_error("local_file", 1);
+    assert!(files_below(&server.scratch().local()).is_empty());
+}
+
+#[test]
+fn a_download_onto_a_link_does_not_write_through_it() {
+    let server = server!().file("a.txt", b"new").start();
+    server.scratch().put_local("kept.txt", b"old");
+    let link = server.scratch().local().join("link.txt");
+    symlink("kept.txt", &link).unwrap();
+    client!(server.scratch(), server.address())
+        .run_json(&["READ a.txt link.txt"])
+        .expect_error("local_file", 1);
+    assert_eq!(server.scratch().local_file("kept.txt"), b"old");
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+}
+
+#[test]
+fn a_download_onto_a_fifo_is_a_failure_and_does_not_hang() {
+    let server = server!().file("a.txt", b"new").start();
+    let fifo = server.scratch().local().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+    client!(server.scratch(), server.address()).run_json(&["READ a.txt fifo"]).expect_error("local_file", 1);
+    assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_missing_local_file_is_a_failure_in_every_mode() {
+    let server = server!().start();
+    let client = client!(server.scratch(), server.address());
+    let line = client.run_json(&["WRITE missing.txt"]).expect_error("local_file", 1).line();
+    assert!(line["error"]["message"].as_str().unwrap().contains("file not found"), "{line}");
+    client.run_json(&["WRITE -r missing"]).expect_error("local_file", 1);
+}
+
+#[test]
+fn an_upload_of_a_fifo_is_a_failure_and_does_not_hang() {
+    let server = server!().start();
+    let fifo = server.scratch().local().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+    client!(server.scratch(), server.address()).run_json(&["WRITE fifo"]).expect_error("local_file", 1);
+}
+
+#[test]
+fn a_recursive_upload_does_not_follow_links_out_of_its_folder() {
+    let server = server!().start();
+    server.scratch().put_local("tree/a.txt", b"a");
+    symlink(server.scratch().outside(), server.scratch().local().join("tree/outside")).unwrap();
+    let outcome = client!(server.scratch(), server.address()).run_json(&["WRITE -r tree"]);
+    assert_eq!(server.scratch().shared("tree/a.txt"), b"a", "{outcome:?}");
+    assert_eq!(files_below(&server.scratch().share()).len(), 1, "{outcome:?}");
+}
+
+#[test]
+fn a_full_local_disk_leaves_the_old_file_and_says_so() {
+    let server = server!().file("large.bin", bytes("large", 4 * PIECE_BYTES)).start();
+    server.scratch().put_local("large.bin", b"old");
+    // As a disk with one megabyte left: no file of this process may grow larger.
+    let client = client!(server.scratch(), server.address()).command(&["READ large.bin"]);
+    let limited = format!("ulimit -f 1024; trap '' XFSZ; exec {}", shell_line(&client));
+    let output = std::process::Command::new("bash").args(["-c", &limited]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!output.stderr.is_empty());
+    assert_eq!(server.scratch().local_file("large.bin"), b"old");
+}
+
+fn shell_line(command: &std::process::Command) -> String {
+    let quote = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let variables = variables.map(|(name, value)| format!("{}={}", name.to_str().unwrap(), quote(value)));
+    format!(
+        "env {} {}",
+        variables.collect::<Vec<_>>().join(" "),
+        words.map(quote).collect::<Vec<_>>().join(" ")
+    )
+}
+
+#[test]
+fn a_client_works_without_a_state_folder_it_can_write() {
+    let server = server!().file("a.txt", b"hello").start();
+    let home = server.scratch().home();
+    fs::remove_dir(&home).unwrap();
+    fs::write(&home, b"a file where the home folder should be").unwrap();
+    client!(server.scratch(), server.address()).run_json(&["READ a.txt"]).expect_done();
+    assert_eq!(server.scratch().local_file("a.txt"), b"hello");
+    fs::remove_file(&home).unwrap();
+}

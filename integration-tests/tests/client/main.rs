@@ -1,0 +1,28 @@
+//! The real ioe-client, as scripts drive it: every command, what it prints, how it exits, and what it does
+//! when a connection, a server or a local file is bad. That `received` means verified, and that a broken
+//! transfer continues, is shown here.
+//!
+//! It must not know the programs' code, nor their codec.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking, in its helpers too"
+)]
+
+mod commands;
+mod two_forms;
+mod plain_output;
+mod exit_codes;
+mod scripts;
+mod transfers;
+mod trees;
+mod streams;
+mod local_files;
+mod resuming;
+mod differences;
+mod cuts;
+mod broken_connections;
+mod hostile_answers;
+mod hostile_names;
+mod escaping;

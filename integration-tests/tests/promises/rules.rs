@@ -1,0 +1,46 @@
+//! The rules of this package itself, so that they are kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use integration_tests::scratch::files_below;
+
+/// The most lines of a file here.
+const LINE_COUNT_MAX: usize = 400;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src", "tests"].iter().flat_map(|folder| files_below(&package.join(folder)));
+    files.map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// Fails for each line of a source with this word in it; a word is put together, so as not to find itself.
+fn assert_absent(word: &str, is_meant: impl Fn(&Path) -> bool) {
+    for (path, text) in sources().iter().filter(|(path, _)| is_meant(path)) {
+        let found = text.lines().position(|line| line.contains(word));
+        assert_eq!(found, None, "{word} in {} (lines count from 0)", path.display());
+    }
+}
+
+#[test]
+fn no_test_uses_the_products_code_to_test_the_product() {
+    for product in ["wire", "shared_folder", "program"] {
+        assert_absent(&format!("{product}{}", "::"), |_| true);
+        assert_absent(&format!("use {product}{}", ";"), |_| true);
+    }
+}
+
+#[test]
+fn no_test_is_ignored_and_none_sleeps() {
+    assert_absent(&["#[", "ignore"].concat(), |_| true);
+    assert_absent(&["sleep", "("].concat(), |path| !path.ends_with("patience.rs"));
+}
+
+#[test]
+fn each_file_says_what_it_is_for_and_is_short_enough_to_be_read() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//!"), "{} has no header", path.display());
+        let line_count = text.lines().count();
+        assert!(line_count < LINE_COUNT_MAX, "{} has {line_count} lines", path.display());
+    }
+}

@@ -1,0 +1,72 @@
+//! What was typed on the command line. Must not know what it means.
+
+use clap::{Parser, ValueEnum};
+use program::command_line::CommonOptions;
+use program::quantity;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The most transfers at once: each has a connection of its own at the server.
+pub(crate) const JOBS_MAX: u16 = 64;
+
+/// Moves files to and from an ioe server or a MacTella peer, from a console or from scripts
+#[derive(Debug, Parser)]
+#[command(
+    name = "ioe-client",
+    version,
+    after_help = "HELP in the console lists the commands, each with an example."
+)]
+pub(crate) struct Options {
+    /// The server (or peer) to connect to first, as 127.0.0.1:10000
+    pub(crate) address: Option<String>,
+
+    /// Run this command; repeatable, run in order, stops at the first that fails
+    #[arg(short, long = "cmd", value_name = "COMMAND")]
+    pub(crate) cmd: Vec<String>,
+
+    /// Run the commands after one that fails too; the exit code is the first failure's
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+
+    /// Run the commands in this file, one a line; '#' at a line's start comments; '-' is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+
+    /// Write each result as one JSON object on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The local folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+
+    /// Parallel transfers in one command
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=i64::from(JOBS_MAX)))]
+    pub(crate) jobs: u16,
+
+    /// The longest wait without progress; a lost connection is made again within it
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = quantity::positive_duration)]
+    pub(crate) timeout: Duration,
+
+    /// When to show progress bars
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(crate) progress: ProgressWhen,
+
+    /// Speak plain text to other machines too: everyone on the way can read it
+    #[arg(long)]
+    pub(crate) plaintext: bool,
+
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+}
+
+/// When progress bars are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressWhen {
+    /// Where standard error is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

@@ -1,0 +1,201 @@
+//! The client between two commands: its connection, where it stands, what it writes to.
+//!
+//! Must not know where commands come from.
+
+use crate::command::{Command, Understood, understand};
+use crate::commands;
+use crate::config::Config;
+use crate::failure::{Code, Failure};
+use crate::here::Here;
+use crate::interrupt::Interrupt;
+use crate::render::Report;
+use shared_folder::remote::{Cancel, Dialer, Remote};
+use wire::message::Hello;
+use wire::net::Address;
+
+/// What the other end sees this program as.
+const AGENT: &str = concat!("ioe-client/", env!("CARGO_PKG_VERSION"));
+
+/// One client.
+pub(crate) struct Client {
+    pub(crate) config: Config,
+    pub(crate) report: Report,
+    pub(crate) here: Here,
+    remote: Option<Remote>,
+    hello: Hello,
+    interrupt: Interrupt,
+}
+
+/// What a line led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing, or all was done.
+    Done,
+    /// It failed, and that was reported.
+    Failed(Code),
+    /// The program is to be left.
+    Quit,
+}
+
+impl Client {
+    /// A client without a connection; `process_id` tells other ends that it is the same one again.
+    pub(crate) fn new(config: Config, report: Report, process_id: &str, interrupt: Interrupt) -> Self {
+        let hello = Hello::of_client(AGENT, process_id);
+        Self { config, report, here: Here::default(), remote: None, hello, interrupt }
+    }
+
+    /// Carries out one line.
+    pub(crate) fn run_line(&mut self, line: &str) -> Step {
+        let Some(Understood { name, command }) = understand(line) else { return Step::Done };
+        let outcome = match command {
+            Ok(Command::Quit) => return Step::Quit,
+            Ok(command) => self.run_command(&command),
+            Err(failure) => Err(self.failed(&name, None, &failure)),
+        };
+        self.report.flush();
+        match outcome {
+            Ok(()) => Step::Done,
+            Err(code) => {
+                self.tell_how_to_continue(line, &name, code);
+                Step::Failed(code)
+            }
+        }
+    }
+
+    /// Connects to the first server; its absence is reported.
+    pub(crate) fn connect_first(&mut self, address: &Address) -> Result<(), Code> {
+        self.under_interrupt(|client, cancel| match client.connect(address, cancel) {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(client.failed("connect", None, &failure)),
+        })
+    }
+
+    /// Makes a connection and forgets the one before.
+    pub(crate) fn connect(&mut self, address: &Address, cancel: &Cancel) -> Result<(), Failure> {
+        let dialer = Dialer::new(address.clone(), self.hello.clone(), self.config.timeout)
+            .with_plaintext_anywhere(self.config.plaintext);
+        let mut remote = Remote::new(dialer, cancel.clone());
+        remote.session()?;
+        if self.config.plaintext && !is_loopback(address) {
+            self.report.note(format_args!("warning: everyone on the way to {address} can read along"));
+        }
+        self.disconnect();
+        self.remote = Some(remote);
+        self.here = Here::default();
+        Ok(())
+    }
+
+    /// Ends the session in order, if there is one.
+    pub(crate) fn disconnect(&mut self) {
+        if let Some(mut remote) = self.remote.take()
+            && let Err(error) = remote.bye()
+        {
+            log::debug!("the session did not end in order: {error}");
+        }
+        self.here = Here::default();
+    }
+
+    /// The other end.
+    pub(crate) fn remote(&mut self) -> Result<&mut Remote, Failure> {
+        self.remote.as_mut().ok_or_else(Failure::not_connected)
+    }
+
+    /// The parts that a command needs at once.
+    pub(crate) fn parts(&mut self) -> (Option<&mut Remote>, &Report, &Here) {
+        (self.remote.as_mut(), &self.report, &self.here)
+    }
+
+    /// The other end's address, where one is connected.
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.remote.as_ref().map(|remote| remote.dialer().address())
+    }
+
+    /// How the other end is reached, where one is connected.
+    pub(crate) fn dialer(&self) -> Option<&Dialer> {
+        self.remote.as_ref().map(Remote::dialer)
+    }
+
+    /// Reports a failure.
+    pub(crate) fn failed(&self, command: &str, path: Option<&str>, failure: &Failure) -> Code {
+        // The last word about an interruption comes when the command has ended.
+        if failure.code != Code::Interrupted {
+            self.report.failure(command, path, failure);
+        }
+        failure.code
+    }
+
+    fn run_command(&mut self, command: &Command) -> Result<(), Code> {
+        self.under_interrupt(|client, cancel| {
+            if let Some(remote) = &mut client.remote {
+                remote.set_cancel(cancel);
+            }
+            commands::run(client, command, cancel)
+        })
+    }
+
+    fn under_interrupt(
+        &mut self,
+        act: impl FnOnce(&mut Self, &Cancel) -> Result<(), Code>,
+    ) -> Result<(), Code> {
+        let cancel = match self.interrupt.begin() {
+            Ok(cancel) => cancel,
+            Err(error) => return Err(self.failed("client", None, &Failure::of_local(&error))),
+        };
+        let outcome = act(self, &cancel);
+        self.interrupt.end();
+        if cancel.is_cancelled() { Err(Code::Interrupted) } else { outcome }
+    }
+
+    fn tell_how_to_continue(&self, line: &str, name: &str, code: Code) {
+        let is_interrupted = code == Code::Interrupted;
+        let is_transfer = matches!(name, "read" | "write");
+        if is_interrupted && !is_transfer {
+            self.report.note("interrupted");
+        } else if is_transfer && (is_interrupted || code == Code::ConnectionLost) {
+            let word = if is_interrupted { "interrupted" } else { "connection lost" };
+            let typed = self.how_to_type(line.trim());
+            self.report.note(format_args!("{word}; what has arrived is kept. To continue: {typed}"));
+        }
+    }
+
+    /// The line as it can be typed again: in a console the line itself, elsewhere the whole command.
+    fn how_to_type(&self, line: &str) -> String {
+        if self.config.source == crate::config::Source::Console {
+            return line.to_owned();
+        }
+        let mut words = vec!["ioe-client".to_owned()];
+        words.extend(self.address().map(ToString::to_string));
+        if self.config.dir != std::path::Path::new(".") {
+            words.extend(["--dir".to_owned(), shell_quoted(&self.config.dir.to_string_lossy())]);
+        }
+        if let Some(folder) = self.here.folder() {
+            words.extend([
+                "--cmd".to_owned(),
+                shell_quoted(&format!("CD {}", program::typed::quote(folder.as_str()))),
+            ]);
+        }
+        words.extend(["--cmd".to_owned(), shell_quoted(line)]);
+        words.join(" ")
+    }
+}
+
+/// One word for a POSIX shell.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Whether only this machine is meant.
+fn is_loopback(address: &Address) -> bool {
+    address.resolve().is_ok_and(|all| all.iter().all(|address| address.ip().is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        assert_eq!(shell_quoted("READ a b"), "'READ a b'");
+        assert_eq!(shell_quoted("READ don't"), r"'READ don'\''t'");
+    }
+}

@@ -1,0 +1,102 @@
+//! From what was typed to what there is at the other end: a file, a folder, or all that a pattern matches.
+
+use crate::client::Client;
+use crate::failure::{Code, Failure};
+use crate::local::{ITEMS_MAX, too_many};
+use crate::pattern::Pattern;
+use shared_folder::remote::{ListedName, RemoteError, Repeat, Unwatched};
+use wire::error_code::ErrorCode;
+use wire::message::{Entry, Kind};
+use wire::path::SharedPath;
+
+/// Something there is. The share's root has no path.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) path: Option<SharedPath>,
+    pub(super) entry: Entry,
+}
+
+impl Named {
+    pub(super) fn is_folder(&self) -> bool {
+        self.entry.kind == Kind::Folder
+    }
+}
+
+/// What `text` names. Something that is called exactly so comes before a pattern.
+pub(super) fn find(client: &mut Client, text: &str) -> Result<Vec<Named>, Failure> {
+    client.remote()?;
+    let path = client.here.resolve(text)?;
+    let ask =
+        client.remote()?.ask(Repeat::Harmless, |session| session.stat(path.as_ref(), false, &Unwatched));
+    match (ask, Pattern::find(text)) {
+        (Ok(found), _) => Ok(vec![Named { path, entry: found.entry }]),
+        (Err(error), Some(pattern)) if error.refusal() == Some(ErrorCode::NotFound) => {
+            matches(client, &pattern)
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// All below a folder, without the folder itself.
+pub(super) fn all_below(client: &mut Client, folder: Option<&SharedPath>) -> Result<Vec<Named>, Failure> {
+    listed(client, folder, true, &mut |_| true)
+}
+
+fn matches(client: &mut Client, pattern: &Pattern) -> Result<Vec<Named>, Failure> {
+    let folder = match pattern.folder.as_str() {
+        "" => client.here.folder().cloned(),
+        folder => Some(client.here.below(folder)?),
+    };
+    let start = folder.as_ref().map_or(0, |folder| folder.as_str().len() + 1);
+    let mut is_match =
+        |path: &SharedPath| path.as_str().get(start..).is_some_and(|name| pattern.matches(name));
+    let found = listed(client, folder.as_ref(), pattern.is_deep, &mut is_match)?;
+    if found.is_empty() {
+        return Err(Failure::new(Code::Remote(ErrorCode::NotFound), "nothing matches the pattern"));
+    }
+    Ok(found)
+}
+
+/// The entries that are wanted; names that are not where they should be are reported, and used for nothing.
+fn listed(
+    client: &mut Client,
+    folder: Option<&SharedPath>,
+    recursive: bool,
+    is_wanted: &mut dyn FnMut(&SharedPath) -> bool,
+) -> Result<Vec<Named>, Failure> {
+    let (remote, report, _) = client.parts();
+    let remote = remote.ok_or_else(Failure::not_connected)?;
+    let (mut found, mut is_sound, mut is_too_many) = (Vec::new(), true, false);
+    let listed = remote.ask(Repeat::Harmless, |session| {
+        found.clear();
+        let mut listing = session.list(folder, recursive)?;
+        while let Some(name) = listing.next_entry()? {
+            match name {
+                ListedName::Sound(path, entry) if is_wanted(&path) => {
+                    found.push(Named { path: Some(path), entry });
+                }
+                ListedName::Sound(..) => {}
+                ListedName::Unsound(name) => {
+                    is_sound = false;
+                    report.note(format_args!("not taken: {name}"));
+                }
+            }
+            if found.len() > ITEMS_MAX {
+                is_too_many = true;
+                break;
+            }
+        }
+        Ok::<_, RemoteError>(listing.listed().unwrap_or_default())
+    })?;
+    if is_too_many {
+        return Err(too_many());
+    }
+    if !is_sound {
+        let text = "the server named things that are not where it was asked to look";
+        return Err(Failure::new(Code::Remote(ErrorCode::BadPath), text));
+    }
+    if listed.unnameable_count > 0 {
+        report.note(format_args!("names that cannot be taken: {}", listed.unnameable_count));
+    }
+    Ok(found)
+}

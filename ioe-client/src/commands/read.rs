@@ -1,0 +1,266 @@
+//! READ: files from the other end to here.
+
+use super::names::{Named, all_below, find};
+use super::{Failures, whole};
+use crate::client::Client;
+use crate::failure::{Code, Failure};
+use crate::local::{self, Target, joined};
+use crate::render::Transferred;
+use crate::transfers::{Done, Item, Work, transfer};
+use shared_folder::fetch::{Fetch, FetchOutcome, Fetched, fetch_many, fetch_to};
+use shared_folder::folder::Folder;
+use shared_folder::remote::{Unwatched, Watch};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use wire::error_code::ErrorCode;
+use wire::message::Entry;
+use wire::path::SharedPath;
+
+const COMMAND: &str = "read";
+
+pub(super) fn run(
+    client: &mut Client,
+    texts: &[String],
+    local: Option<&str>,
+    recursive: bool,
+) -> Result<(), Code> {
+    if local == Some("-") {
+        return to_output(client, texts, recursive);
+    }
+    let mut failures = Failures::default();
+    let mut wanted = Vec::new();
+    for text in texts {
+        match find(client, text) {
+            Ok(named) => wanted.extend(named),
+            Err(failure) => failures.add(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
+        }
+    }
+    if wanted.is_empty() {
+        return failures.into_result();
+    }
+    let is_one = texts.len() == 1 && wanted.len() == 1;
+    let place = match Place::find(&client.config.dir, local, is_one) {
+        Ok(place) => place,
+        Err(failure) => return Err(client.failed(COMMAND, local, &failure)),
+    };
+    let mut batch = Batch { place, files: Vec::new(), folders: Vec::new(), names: HashSet::new() };
+    for named in &wanted {
+        batch.add(client, named, recursive).unwrap_or_else(|code| failures.add(code));
+    }
+    batch.make_folders(client, &mut failures);
+    batch.run(client, &mut failures);
+    failures.into_result()
+}
+
+/// The local folder in which files land, and the name that a single one gets.
+struct Place {
+    folder: Folder,
+    path: PathBuf,
+    name: Option<String>,
+}
+
+impl Place {
+    fn find(dir: &Path, text: Option<&str>, is_one: bool) -> Result<Self, Failure> {
+        let target = local::target(dir, text).map_err(|error| Failure::of_local(&error))?;
+        let (path, name) = match target {
+            Target::Into(path) => (path, None),
+            Target::Exactly(_) if !is_one => {
+                return Err(Failure::usage("several files need a target that ends in / or is a folder"));
+            }
+            Target::Exactly(path) => {
+                let name = path.file_name().and_then(|name| name.to_str()).map(ToOwned::to_owned);
+                let name = name.ok_or_else(|| Failure::local("the target has no file name"))?;
+                let parent =
+                    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+                (parent.to_owned(), Some(name))
+            }
+        };
+        let folder = Folder::open(&path)
+            .map_err(|error| Failure::local(format!("the local folder {}: {error}", local::shown(&path))))?;
+        Ok(Self { folder, path, name })
+    }
+
+    /// Where something called `name` lands.
+    fn name_for(&self, name: &str) -> String {
+        self.name.clone().unwrap_or_else(|| name.to_owned())
+    }
+
+    fn shown(&self, target: &SharedPath) -> String {
+        local::shown(&self.path.join(target.as_str()))
+    }
+}
+
+/// The files and folders of one command.
+struct Batch {
+    place: Place,
+    files: Vec<Fetch>,
+    folders: Vec<SharedPath>,
+    /// Names that are taken by a file of this command.
+    names: HashSet<SharedPath>,
+}
+
+impl Batch {
+    fn add(&mut self, client: &mut Client, named: &Named, recursive: bool) -> Result<(), Code> {
+        let path = named.path.as_ref().map_or(String::new(), |path| path.as_str().to_owned());
+        let added =
+            if named.is_folder() { self.add_folder(client, named, recursive) } else { self.add_file(named) };
+        added.map_err(|failure| client.failed(COMMAND, Some(&path), &failure))
+    }
+
+    fn add_file(&mut self, named: &Named) -> Result<(), Failure> {
+        let Some(source) = &named.path else { return Ok(()) };
+        self.land(source, &named.entry, &self.place.name_for(source.name()))
+    }
+
+    /// The folder keeps its name; the share's root has none, and its entries land where the folder would.
+    fn add_folder(&mut self, client: &mut Client, named: &Named, recursive: bool) -> Result<(), Failure> {
+        if !recursive {
+            let text = "it is a folder: -r takes it with all in it";
+            return Err(Failure::new(Code::Remote(ErrorCode::NotAFile), text));
+        }
+        let folder = named.path.as_ref();
+        let top = folder.map_or_else(
+            || self.place.name.clone().unwrap_or_default(),
+            |folder| self.place.name_for(folder.name()),
+        );
+        if !top.is_empty() {
+            self.folders.push(local_name(&top)?);
+        }
+        let start = folder.map_or(0, |folder| folder.as_str().len() + 1);
+        for below in all_below(client, folder)? {
+            let Some(path) = &below.path else { continue };
+            let name = joined(&top, path.as_str().get(start..).unwrap_or_default());
+            if below.is_folder() {
+                self.folders.push(local_name(&name)?);
+            } else {
+                self.land(path, &below.entry, &name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn land(&mut self, source: &SharedPath, entry: &Entry, name: &str) -> Result<(), Failure> {
+        let target = local_name(name)?;
+        if !self.names.insert(target.clone()) {
+            let text = format!("another file of this command lands as {name}");
+            return Err(Failure::new(Code::Remote(ErrorCode::Exists), text));
+        }
+        self.files.push(Fetch { source: source.clone(), entry: entry.clone(), target });
+        Ok(())
+    }
+
+    /// Folders come before what is in them; a file's folder is made even if nobody named it.
+    fn make_folders(&mut self, client: &Client, failures: &mut Failures) {
+        let mut made = HashSet::new();
+        let of_files = self.files.iter().filter_map(|file| file.target.folder());
+        for folder in std::mem::take(&mut self.folders).into_iter().chain(of_files) {
+            if made.contains(&folder) {
+                continue;
+            }
+            if let Err(error) = self.place.folder.make_folders(&folder) {
+                let failure = Failure::local(format!("the local folder cannot be made: {error}"));
+                failures.add(client.failed(COMMAND, Some(&self.place.shown(&folder)), &failure));
+            }
+            made.insert(folder);
+        }
+    }
+
+    fn run(self, client: &mut Client, failures: &mut Failures) {
+        let Self { place, files, .. } = self;
+        let byte_count = files.iter().map(|file| file.entry.byte_count.get()).fold(0, u64::saturating_add);
+        let jobs = client.config.jobs;
+        let (remote, report, here) = client.parts();
+        let Some(remote) = remote else { return };
+        let bars = report.bars(files.len(), Some(byte_count));
+        let total = bars.as_ref().map(|bars| bars.total());
+        let watch: &dyn Watch = total.as_ref().map_or(&Unwatched, |total| total);
+        let items = files.into_iter().map(|fetch| Item {
+            name: here.shown(fetch.source.as_str()).to_owned(),
+            byte_count: fetch.entry.byte_count.get(),
+            what: fetch,
+        });
+        let mut on_done = |done: Done<Fetch, FetchOutcome>| {
+            let print = || report_one(report, &place, done, failures);
+            match &bars {
+                Some(bars) => bars.around(print),
+                None => print(),
+            }
+        };
+        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &place.folder, jobs, watch);
+        let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        if left > 0 {
+            report.note(format_args!("files that were not tried or not completed: {left}"));
+        }
+    }
+}
+
+fn report_one(
+    report: &crate::render::Report,
+    place: &Place,
+    done: Done<Fetch, FetchOutcome>,
+    failures: &mut Failures,
+) {
+    let Done { what, outcome, time } = done;
+    let path = what.source.as_str();
+    match outcome {
+        Ok(Fetched { byte_count, digest, reused }) => {
+            let local = place.shown(&what.target);
+            report.transferred(Transferred {
+                command: COMMAND,
+                path,
+                local: &local,
+                byte_count,
+                digest,
+                reused,
+                time,
+            });
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            failures.add(failure.code);
+            if failure.code != Code::Interrupted {
+                report.failure(COMMAND, Some(path), &failure);
+            }
+        }
+    }
+}
+
+/// A name in the local folder; what cannot be one here is a local failure.
+fn local_name(name: &str) -> Result<SharedPath, Failure> {
+    SharedPath::parse(name).map_err(|error| Failure::local(error.to_string()))
+}
+
+/// One file to standard output, as its bytes come.
+fn to_output(client: &mut Client, texts: &[String], recursive: bool) -> Result<(), Code> {
+    let [text] = texts else {
+        return Err(client.failed(
+            COMMAND,
+            None,
+            &Failure::usage("only one file can be written to standard output"),
+        ));
+    };
+    if recursive || client.report.is_json() {
+        let text = if recursive { "a folder" } else { "a file between JSON results" };
+        let failure = Failure::usage(format!("{text} cannot be written to standard output"));
+        return Err(client.failed(COMMAND, None, &failure));
+    }
+    let begun = Instant::now();
+    let sent = client.remote().map(drop).and_then(|()| Ok(client.here.below(text)?)).and_then(|source| {
+        let (remote, report, _) = client.parts();
+        let remote = remote.ok_or_else(Failure::not_connected)?;
+        let bars = report.bars(1, None);
+        let watch = bars.as_ref().map(|bars| bars.file(text, None));
+        let watch = watch.as_deref().unwrap_or(&Unwatched);
+        Ok(fetch_to(remote, &source, &mut |bytes| report.bytes(bytes), watch)?)
+    });
+    match sent {
+        Ok(fetched) => {
+            log::info!("{} bytes to standard output in {:?}", fetched.byte_count, begun.elapsed());
+            Ok(())
+        }
+        // A reader that has read enough is no failure.
+        Err(_) if client.report.is_closed() && !client.report.has_lost_results() => Ok(()),
+        Err(failure) => Err(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
+    }
+}

@@ -1,0 +1,360 @@
+//! WRITE: local files to the other end.
+
+use super::{Failures, whole};
+use crate::client::Client;
+use crate::command::WriteTerms;
+use crate::failure::{Code, Failure};
+use crate::local::{self, Below, ITEMS_MAX, joined, too_many};
+use crate::pattern::Pattern;
+use crate::render::{Report, Transferred};
+use crate::transfers::{Done, Item, Work, transfer};
+use shared_folder::remote::{Remote, RemoteError, Repeat, Session, Unwatched, Watch};
+use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, Sent, send_many, send_pipe};
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use wire::error_code::ErrorCode;
+use wire::message::Kind;
+use wire::path::SharedPath;
+
+const COMMAND: &str = "write";
+
+pub(super) fn run(
+    client: &mut Client,
+    texts: &[String],
+    path: Option<&str>,
+    terms: WriteTerms,
+) -> Result<(), Code> {
+    if let [text] = texts
+        && text == "-"
+    {
+        return from_input(client, path, terms);
+    }
+    if let Err(failure) = client.remote() {
+        return Err(client.failed(COMMAND, path, &failure));
+    }
+    let mut failures = Failures::default();
+    let mut sources = Vec::new();
+    for text in texts {
+        match find(client, text) {
+            Ok(found) => sources.extend(found),
+            Err(failure) => failures.add(client.failed(COMMAND, Some(text), &failure)),
+        }
+    }
+    if sources.is_empty() {
+        return failures.into_result();
+    }
+    let is_one = texts.len() == 1 && sources.len() == 1;
+    let target = match Place::find(client, path, is_one) {
+        Ok(target) => target,
+        Err(failure) => return Err(client.failed(COMMAND, path, &failure)),
+    };
+    let mut batch = Batch { target, terms, files: Vec::new(), folders: Vec::new(), special_count: 0 };
+    for source in sources {
+        batch.add(client, &source, &mut failures);
+    }
+    batch.run(client, &mut failures);
+    failures.into_result()
+}
+
+/// What `text` names here. Something that is called exactly so comes before a pattern.
+fn find(client: &Client, text: &str) -> Result<Vec<PathBuf>, Failure> {
+    let path = local::at(&client.config.dir, text);
+    match (fs::symlink_metadata(&path), Pattern::find(text)) {
+        (Ok(_), _) => Ok(vec![path]),
+        (Err(_), Some(pattern)) => match local::expand(&client.config.dir, &pattern)? {
+            none if none.is_empty() => Err(Failure::local("file not found")),
+            found => Ok(found),
+        },
+        (Err(error), None) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::local("file not found"))
+        }
+        (Err(error), None) => Err(Failure::of_local(&error)),
+    }
+}
+
+/// Where files go at the other end, and the name that a single one gets.
+struct Place {
+    folder: Option<SharedPath>,
+    name: Option<String>,
+    /// The folder was named with a `/` behind it: it is made if it is not there.
+    is_to_be_made: bool,
+}
+
+impl Place {
+    fn find(client: &mut Client, text: Option<&str>, is_one: bool) -> Result<Self, Failure> {
+        let Some(text) = text else {
+            let folder = client.here.folder().cloned();
+            return Ok(Self { folder, name: None, is_to_be_made: false });
+        };
+        let path = client.here.resolve(text)?;
+        if text.ends_with('/') {
+            return Ok(Self { folder: path, name: None, is_to_be_made: true });
+        }
+        let Some(path) = path else { return Ok(Self { folder: None, name: None, is_to_be_made: false }) };
+        if is_folder(client, &path)? {
+            return Ok(Self { folder: Some(path), name: None, is_to_be_made: false });
+        }
+        if !is_one {
+            return Err(Failure::usage("several files need a target that ends in / or is a folder"));
+        }
+        Ok(Self { folder: path.folder(), name: Some(path.name().to_owned()), is_to_be_made: false })
+    }
+
+    /// Where something called `name` here goes.
+    fn name_for(&self, name: &str) -> String {
+        self.name.clone().unwrap_or_else(|| name.to_owned())
+    }
+
+    fn path(&self, name: &str) -> Result<SharedPath, Failure> {
+        let folder = self.folder.as_ref().map_or("", SharedPath::as_str);
+        Ok(SharedPath::parse(&joined(folder, name))?)
+    }
+}
+
+fn is_folder(client: &mut Client, path: &SharedPath) -> Result<bool, Failure> {
+    let ask = client.remote()?.ask(Repeat::Harmless, |session| session.stat(Some(path), false, &Unwatched));
+    match ask {
+        Ok(found) => Ok(found.entry.kind == Kind::Folder),
+        // What else may be wrong with the path, the WRITE itself will say.
+        Err(error) if error.keeps_session() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The files and folders of one command.
+struct Batch {
+    target: Place,
+    terms: WriteTerms,
+    files: Vec<(Outgoing, u64)>,
+    folders: Vec<SharedPath>,
+    special_count: u64,
+}
+
+impl Batch {
+    fn add(&mut self, client: &Client, source: &Path, failures: &mut Failures) {
+        if let Err(failure) = self.try_add(client, source, failures) {
+            failures.add(client.failed(COMMAND, Some(&local::shown(source)), &failure));
+        }
+    }
+
+    fn try_add(&mut self, client: &Client, source: &Path, failures: &mut Failures) -> Result<(), Failure> {
+        let metadata = fs::metadata(source).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::local("file not found"),
+            _ => Failure::of_local(&error),
+        })?;
+        // `..` and `.` have no name of their own.
+        let own = source.file_name().and_then(|name| name.to_str()).map(ToOwned::to_owned);
+        let name = self.target.name.clone().or(own);
+        if !metadata.is_dir() {
+            let name = name.ok_or_else(|| Failure::local("its name is not UTF-8: name a target"))?;
+            return self.add_file(source.to_owned(), &name, metadata.len());
+        }
+        if !self.terms.recursive {
+            return Err(Failure::local("it is a folder: -r takes it with all in it"));
+        }
+        let top = self.target.name_for(name.as_deref().unwrap_or_default());
+        self.add_folder(client, source, &top, failures)
+    }
+
+    fn add_file(&mut self, source: PathBuf, name: &str, byte_count: u64) -> Result<(), Failure> {
+        let path = self.target.path(name)?;
+        let destination = Destination { path, new: self.terms.new, if_digest: self.terms.if_digest };
+        self.files.push((Outgoing { source, destination }, byte_count));
+        if self.files.len() > ITEMS_MAX { Err(too_many()) } else { Ok(()) }
+    }
+
+    fn add_folder(
+        &mut self,
+        client: &Client,
+        source: &Path,
+        top: &str,
+        failures: &mut Failures,
+    ) -> Result<(), Failure> {
+        let start = if top.is_empty() { 0 } else { top.len() + 1 };
+        local::walk(source, top, &mut |below| {
+            match below {
+                Below::Folder(name) => self.folders.push(self.target.path(&name)?),
+                Below::File(name, byte_count) => {
+                    let path = source.join(name.get(start..).unwrap_or_default());
+                    self.add_file(path, &name, byte_count)?;
+                }
+                Below::Special(path) => {
+                    self.special_count += 1;
+                    log::info!("not sent, because it is no regular file: {}", path.display());
+                }
+                Below::Unusable(path, why) => {
+                    let failure = Failure::local(why);
+                    failures.add(client.failed(COMMAND, Some(&local::shown(&path)), &failure));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn run(mut self, client: &mut Client, failures: &mut Failures) {
+        if self.special_count > 0 {
+            let count = self.special_count;
+            client
+                .report
+                .note(format_args!("links to folders, devices and the like that are not sent: {count}"));
+        }
+        if self.target.is_to_be_made {
+            self.folders.extend(self.target.folder.clone());
+        }
+        let folders = std::mem::take(&mut self.folders);
+        let made = client.remote().and_then(|remote| make_folders(remote, &folders).map_err(Failure::from));
+        match made {
+            Ok(refused) => {
+                for (path, error) in refused {
+                    failures.add(client.failed(COMMAND, Some(path.as_str()), &error.into()));
+                }
+                self.send(client, failures);
+            }
+            Err(failure) => failures.add(client.failed(COMMAND, None, &failure)),
+        }
+    }
+
+    fn send(self, client: &mut Client, failures: &mut Failures) {
+        let byte_count = self.files.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
+        let jobs = client.config.jobs;
+        let (remote, report, _) = client.parts();
+        let Some(remote) = remote else { return };
+        let bars = report.bars(self.files.len(), Some(byte_count));
+        let total = bars.as_ref().map(|bars| bars.total());
+        let watch: &dyn Watch = total.as_ref().map_or(&Unwatched, |total| total);
+        let items = self.files.into_iter().map(|(what, byte_count)| {
+            let name = local::shown(&what.source);
+            Item { what, name, byte_count }
+        });
+        let mut on_done = |done: Done<Outgoing, SendOutcome>| {
+            let print = || report_one(report, done, failures);
+            match &bars {
+                Some(bars) => bars.around(print),
+                None => print(),
+            }
+        };
+        let work: Work<'_, _, _> = &|remote, jobs| send_many(remote, jobs, watch);
+        let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        if left > 0 {
+            report.note(format_args!("files that were not tried or not completed: {left}"));
+        }
+    }
+}
+
+/// Makes folders, many requests at a time; gives those that were refused.
+fn make_folders(
+    remote: &mut Remote,
+    folders: &[SharedPath],
+) -> Result<Vec<(SharedPath, RemoteError)>, RemoteError> {
+    if folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    remote.ask(Repeat::Harmless, |session| {
+        let (mut refused, mut asked) = (Vec::new(), VecDeque::new());
+        for folder in folders {
+            if asked.len() >= session.in_flight_max().min(FOLDERS_IN_FLIGHT_MAX) {
+                take_made(session, &mut asked, &mut refused)?;
+            }
+            asked.push_back((session.ask_make_folder(folder)?, folder));
+        }
+        while !asked.is_empty() {
+            take_made(session, &mut asked, &mut refused)?;
+        }
+        Ok(refused)
+    })
+}
+
+/// Paths may be long, and nobody reads answers while requests are written: so many fit into any socket's buffer.
+const FOLDERS_IN_FLIGHT_MAX: usize = 8;
+
+fn take_made(
+    session: &mut Session,
+    asked: &mut VecDeque<(u64, &SharedPath)>,
+    refused: &mut Vec<(SharedPath, RemoteError)>,
+) -> Result<(), RemoteError> {
+    let Some((id, folder)) = asked.pop_front() else { return Ok(()) };
+    match session.made(id) {
+        Err(error) if error.keeps_session() => refused.push((folder.clone(), error)),
+        other => other?,
+    }
+    Ok(())
+}
+
+fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut Failures) {
+    let Done { what, outcome, time } = done;
+    let (path, local) = (what.destination.path.as_str(), local::shown(&what.source));
+    match outcome {
+        Ok(Sent { byte_count, digest, reused }) => {
+            report.transferred(Transferred {
+                command: COMMAND,
+                path,
+                local: &local,
+                byte_count,
+                digest,
+                reused,
+                time,
+            });
+        }
+        Err(error) => {
+            let is_about_local =
+                matches!(error, SendError::NotFound | SendError::Local(_) | SendError::Shrank);
+            let failure = Failure::from(error);
+            failures.add(failure.code);
+            if failure.code != Code::Interrupted {
+                report.failure(COMMAND, Some(if is_about_local { &local } else { path }), &failure);
+            }
+        }
+    }
+}
+
+/// Standard input, whose length nobody knows.
+fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Result<(), Code> {
+    let Some(text) = path else {
+        return Err(client.failed(
+            COMMAND,
+            None,
+            &Failure::usage("standard input has no name: name the target"),
+        ));
+    };
+    let begun = Instant::now();
+    let sent = client.remote().map(drop).and_then(|()| Ok(client.here.below(text)?)).and_then(|path| {
+        if terms.recursive || text.ends_with('/') {
+            return Err(Failure::new(Code::Remote(ErrorCode::NotAFile), "standard input is one file"));
+        }
+        let destination = Destination { path, new: terms.new, if_digest: terms.if_digest };
+        let (remote, report, _) = client.parts();
+        let remote = remote.ok_or_else(Failure::not_connected)?;
+        let bars = report.bars(1, None);
+        let watch = bars.as_ref().map(|bars| bars.file(text, None));
+        let cancel = remote.cancel().clone();
+        let mut input = |target: &mut [u8]| {
+            let stdin = rustix::stdio::stdin();
+            if !cancel.until_readable(&stdin)? {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Ok(rustix::io::retry_on_intr(|| rustix::io::read(stdin, &mut *target))?)
+        };
+        let watch = watch.as_deref().unwrap_or(&Unwatched);
+        let sent = send_pipe(remote, &mut input, &destination, watch)?;
+        Ok((destination, sent))
+    });
+    match sent {
+        Ok((destination, Sent { byte_count, digest, reused })) => {
+            let (path, time) = (destination.path.as_str(), begun.elapsed());
+            client.report.transferred(Transferred {
+                command: COMMAND,
+                path,
+                local: "-",
+                byte_count,
+                digest,
+                reused,
+                time,
+            });
+            Ok(())
+        }
+        Err(failure) => Err(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
+    }
+}

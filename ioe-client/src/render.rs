@@ -1,0 +1,269 @@
+//! Everything that is shown: results on standard output, all else on standard error.
+//!
+//! Must not know how any of it came about.
+
+mod bars;
+mod table;
+mod json;
+
+pub(crate) use bars::Bars;
+
+use crate::failure::Failure;
+use json::{ChangeLine, ConnectLine, EntryLine, ErrorObject, FailureLine, StatLine, TopicLine, TransferLine};
+use program::escape::{Escaped, for_log};
+use program::output::Output;
+use program::quantity;
+use shared_folder::remote::Listed;
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+use wire::digest::Digest;
+use wire::message::Entry;
+use wire::message::reply::Topic;
+
+/// Entries that a terminal sorts; a longer listing is shown as it comes.
+const SORTED_ENTRIES_MAX: usize = 100_000;
+
+/// How results are written, and whether bars are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    pub(crate) is_json: bool,
+    pub(crate) has_bars: bool,
+}
+
+/// The two outputs of the program.
+pub(crate) struct Report {
+    output: Output,
+    style: Style,
+    is_terminal: bool,
+    errors_are_terminal: bool,
+}
+
+/// One file that was transferred.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transferred<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) path: &'a str,
+    pub(crate) local: &'a str,
+    pub(crate) byte_count: u64,
+    pub(crate) digest: Digest,
+    pub(crate) reused: u64,
+    pub(crate) time: Duration,
+}
+
+/// A command, as HELP shows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HelpLine {
+    pub(crate) usage: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) example: &'static str,
+}
+
+/// A listing on its way to where it is shown.
+pub(crate) struct ShownListing<'a> {
+    report: &'a Report,
+    command: &'static str,
+    /// What a terminal sorts when all have come.
+    kept: Vec<(String, Entry)>,
+    count: u64,
+}
+
+impl Report {
+    pub(crate) fn new(output: Output, style: Style) -> Self {
+        let (is_terminal, errors_are_terminal) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        Self { output, style, is_terminal, errors_are_terminal }
+    }
+
+    /// Whether nobody reads the results any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.output.is_closed()
+    }
+
+    /// Whether results were lost for another reason than a reader that had read enough.
+    pub(crate) fn has_lost_results(&self) -> bool {
+        self.output.failure().is_some_and(|kind| kind != io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.style.is_json
+    }
+
+    pub(crate) fn flush(&self) {
+        self.output.flush();
+    }
+
+    /// Raw bytes of a file whose target is standard output.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.output.bytes(bytes);
+        self.output.failure().map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    /// Bars for a command, if any are wanted.
+    pub(crate) fn bars(&self, file_count: usize, byte_count: Option<u64>) -> Option<Bars> {
+        self.style.has_bars.then(|| Bars::new(self.errors_are_terminal, file_count, byte_count))
+    }
+
+    /// A remark for people, on standard error. What the other end wrote is escaped.
+    pub(crate) fn note(&self, text: impl Display) {
+        self.output.flush();
+        // A closed standard error is nobody's loss.
+        let _ = writeln!(io::stderr(), "{}", for_log(&text.to_string()));
+    }
+
+    pub(crate) fn failure(&self, command: &str, path: Option<&str>, failure: &Failure) {
+        let Failure { code, message } = failure;
+        if self.style.is_json {
+            let error = ErrorObject { code: code.as_str(), message };
+            return self.output.line(json::text(&FailureLine { command, path, error }));
+        }
+        let place = path.filter(|path| !path.is_empty()).map(|path| format!(" {}", Escaped(path)));
+        self.note(format_args!(
+            "{}{}: {message} ({})",
+            command.to_uppercase(),
+            place.unwrap_or_default(),
+            code.as_str()
+        ));
+    }
+
+    pub(crate) fn connected(&self, address: &str) {
+        if self.style.is_json {
+            self.output.line(json::text(&ConnectLine { command: "connect", address }));
+        } else {
+            self.output.line(format_args!("connected to {}", Escaped(address)));
+        }
+    }
+
+    pub(crate) fn transferred(&self, done: Transferred<'_>) {
+        let Transferred { command, path, local, byte_count, digest, reused, time } = done;
+        if self.style.is_json {
+            let (digest, seconds) = (digest.to_string(), time.as_secs_f64());
+            let line =
+                TransferLine { command, path, local, byte_count, digest, resumed_from: reused, seconds };
+            return self.output.line(json::text(&line));
+        }
+        let size = quantity::size(byte_count);
+        let kept =
+            if reused > 0 { format!(", {} of it was there", quantity::size(reused)) } else { String::new() };
+        let (from, word, to) =
+            if command == "read" { (path, "received", local) } else { (local, "written", path) };
+        if from == to {
+            self.output.line(format_args!("{word} {}, {size}{kept}", Escaped(to)));
+        } else {
+            self.output.line(format_args!("{word} {} as {}, {size}{kept}", Escaped(from), Escaped(to)));
+        }
+    }
+
+    /// Something was renamed, deleted or made.
+    pub(crate) fn changed(&self, command: &'static str, path: &str, to: Option<&str>) {
+        if self.style.is_json {
+            return self.output.line(json::text(&ChangeLine { command, path, to }));
+        }
+        match (command, to) {
+            (_, Some(to)) => self.output.line(format_args!("renamed {} to {}", Escaped(path), Escaped(to))),
+            ("delete", None) => self.output.line(format_args!("deleted {}", Escaped(path))),
+            (_, None) => self.output.line(format_args!("made {}", Escaped(path))),
+        }
+    }
+
+    pub(crate) fn stat(&self, name: &str, entry: &Entry, digest: Option<Digest>) {
+        let digest = digest.map(|digest| digest.to_string());
+        if self.style.is_json {
+            let line = StatLine { entry: entry_line("stat", entry), digest };
+            return self.output.line(json::text(&line));
+        }
+        let row = if self.is_terminal { table::row(name, entry) } else { table::fields(name, entry) };
+        match digest {
+            Some(digest) if self.is_terminal => self.output.line(format_args!("{row}\nBLAKE3 {digest}")),
+            Some(digest) => self.output.line(format_args!("{row}\t{digest}")),
+            None => self.output.line(row),
+        }
+    }
+
+    pub(crate) fn help(&self, line: HelpLine) {
+        let HelpLine { usage, text, example } = line;
+        if self.style.is_json {
+            self.output.line(json::text(&TopicLine { command: "help", usage, text, example }));
+        } else {
+            self.output.line(format_args!("{usage}\n    {text}\n    example: {example}"));
+        }
+    }
+
+    /// What the other end says that it can be asked.
+    pub(crate) fn topics(&self, topics: &[Topic]) {
+        let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        self.note(format_args!("the server answers: {}", names.join(", ")));
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        if !self.style.is_json {
+            self.output.line(text);
+        }
+    }
+
+    /// Begins to show the entries of `command`.
+    pub(crate) fn listing(&self, command: &'static str) -> ShownListing<'_> {
+        ShownListing { report: self, command, kept: Vec::new(), count: 0 }
+    }
+}
+
+impl ShownListing<'_> {
+    /// Shows an entry, whose path is `name` from where the person stands.
+    pub(crate) fn entry(&mut self, name: &str, entry: Entry) {
+        self.count += 1;
+        let Report { output, style, is_terminal, .. } = self.report;
+        if style.is_json {
+            output.line(json::text(&entry_line(self.command, &entry)));
+        } else if *is_terminal {
+            self.kept.push((name.to_owned(), entry));
+            if self.kept.len() >= SORTED_ENTRIES_MAX {
+                self.show_kept();
+            }
+        } else {
+            output.line(table::fields(name, &entry));
+        }
+    }
+
+    /// Shows what was kept for sorting; gives how many entries there were, and says so if there were none.
+    pub(crate) fn end(mut self, nothing: &str) -> u64 {
+        self.show_kept();
+        if self.count == 0 && !nothing.is_empty() {
+            self.report.say(nothing);
+        }
+        self.count
+    }
+
+    /// Shows what has come of a listing that broke off; gives how many entries that were.
+    pub(crate) fn end_early(mut self) -> u64 {
+        self.show_kept();
+        self.count
+    }
+
+    /// Tells what the other end counted and cannot list.
+    pub(crate) fn counts(&self, listed: Listed) {
+        let Listed { unnameable_count, left_out_count } = listed;
+        if unnameable_count > 0 {
+            self.report.note(format_args!("names that cannot be listed: {unnameable_count}"));
+        }
+        if left_out_count > 0 {
+            self.report.note(format_args!("things that are not shared: {left_out_count}"));
+        }
+    }
+
+    fn show_kept(&mut self) {
+        let mut rows = std::mem::take(&mut self.kept);
+        table::sort(&mut rows);
+        rows.iter().for_each(|(name, entry)| self.report.output.line(table::row(name, entry)));
+    }
+}
+
+fn entry_line<'a>(command: &'static str, entry: &'a Entry) -> EntryLine<'a> {
+    EntryLine {
+        command,
+        path: &entry.path,
+        kind: entry.kind.as_str(),
+        byte_count: entry.byte_count.get(),
+        modified: entry.modified.whole_seconds().to_string(),
+        executable: entry.executable,
+    }
+}

@@ -1,0 +1,168 @@
+//! The program from its command line to its exit code.
+//!
+//! Must not know what a command does.
+
+use crate::cli::Options;
+use crate::client::{Client, Step};
+use crate::config::{Config, Source};
+use crate::console;
+use crate::failure::{Code, Failure};
+use crate::interrupt::Interrupt;
+use crate::render::Report;
+use clap::CommandFactory as _;
+use log::LevelFilter;
+use program::command_line::{self, generate, with_environment};
+use program::exit::ExitStatus;
+use program::input_line::{BoundedLines, InputLine};
+use program::logging::{LogFormat, start_logging};
+use program::output::Output;
+use program::state_folder::StateFolder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+const NAME: &str = "ioe-client";
+const PREFIX: &str = "IOE";
+
+/// Runs the program.
+pub(crate) fn run() -> ExitStatus {
+    let options: Options = command_line::parse(PREFIX);
+    if let Some(what) = options.common.generate {
+        let command = with_environment(Options::command(), PREFIX);
+        let made = generate(command, what, &mut io::stdout());
+        return if made.is_ok() { ExitStatus::Done } else { ExitStatus::Failed };
+    }
+    start_logging(options.common.verbosity(LevelFilter::Warn), NAME, LogFormat::Text);
+    let state = options.common.shared_state_folder(NAME);
+    match Config::from_options(options) {
+        Ok(config) => run_configured(config, &state),
+        Err(error) => {
+            log::error!("{error}");
+            ExitStatus::Usage
+        }
+    }
+}
+
+fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
+    let interrupt = Interrupt::default();
+    if let Err(error) = interrupt.install() {
+        log::warn!("signals end the program at once: {error}");
+    }
+    let process_id = match state.process_id() {
+        Ok(id) => id,
+        Err(error) => {
+            log::error!("{error}");
+            return ExitStatus::Failed;
+        }
+    };
+    let report = Report::new(Output::stdout(), config.style);
+    let (address, source) = (config.address.clone(), config.source.clone());
+    let mut client = Client::new(config, report, process_id, interrupt.clone());
+    let mut session = Run { client: &mut client, first_failure: None };
+    if let Some(address) = address
+        && let Err(code) = session.client.connect_first(&address)
+    {
+        session.client.report.flush();
+        return code.exit_status();
+    }
+    session.run_source(&source, state, &interrupt);
+    let first_failure = session.first_failure;
+    client.disconnect();
+    client.report.flush();
+    match first_failure {
+        Some(code) => code.exit_status(),
+        None if client.report.has_lost_results() => ExitStatus::Failed,
+        None => ExitStatus::Done,
+    }
+}
+
+/// Whether the next command is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Continue,
+    Stop,
+}
+
+/// Commands, one after the other, and the first failure among them.
+pub(crate) struct Run<'a> {
+    pub(crate) client: &'a mut Client,
+    first_failure: Option<Code>,
+}
+
+impl Run<'_> {
+    fn run_source(&mut self, source: &Source, state: &StateFolder, interrupt: &Interrupt) {
+        match source {
+            Source::Console => console::run(self, state, interrupt),
+            Source::Input => {
+                self.lines(io::stdin().lock());
+            }
+            Source::Given { commands, script } => {
+                for command in commands {
+                    if self.line(command, false) == Next::Stop {
+                        return;
+                    }
+                }
+                if let Some(script) = script {
+                    self.script(script);
+                }
+            }
+        }
+    }
+
+    /// Runs a line; in a console, a failure is no reason to stop.
+    pub(crate) fn line(&mut self, line: &str, in_console: bool) -> Next {
+        let step = self.client.run_line(line);
+        if let Step::Failed(code) = step {
+            self.first_failure.get_or_insert(code);
+        }
+        match step {
+            _ if self.client.report.is_closed() => Next::Stop,
+            Step::Done => Next::Continue,
+            Step::Quit => Next::Stop,
+            Step::Failed(_) if in_console => Next::Continue,
+            Step::Failed(Code::Interrupted) => Next::Stop,
+            Step::Failed(_) if self.client.config.keep_going => Next::Continue,
+            Step::Failed(_) => Next::Stop,
+        }
+    }
+
+    fn script(&mut self, script: &Path) {
+        if script == Path::new("-") {
+            return self.lines(io::stdin().lock());
+        }
+        match File::open(script) {
+            Ok(file) => self.lines(BufReader::new(file)),
+            Err(error) => {
+                let failure = Failure::of_local(&error);
+                let path = script.to_string_lossy();
+                self.first_failure.get_or_insert(self.client.failed("script", Some(&path), &failure));
+            }
+        }
+    }
+
+    fn lines(&mut self, reader: impl BufRead) {
+        for read in BoundedLines::new(reader) {
+            let next = match read {
+                Ok(line) => self.input_line(line),
+                Err(error) => self.unreadable(&Failure::of_local(&error)),
+            };
+            if next == Next::Stop {
+                return;
+            }
+        }
+    }
+
+    fn input_line(&mut self, line: InputLine) -> Next {
+        match line {
+            Ok(line) if line.starts_with('#') => Next::Continue,
+            Ok(line) => self.line(&line, false),
+            Err(error) => self.unreadable(&Failure::usage(error.to_string())),
+        }
+    }
+
+    fn unreadable(&mut self, failure: &Failure) -> Next {
+        let code = self.client.failed("script", None, failure);
+        self.first_failure.get_or_insert(code);
+        if self.client.config.keep_going && code == Code::Usage { Next::Continue } else { Next::Stop }
+    }
+}

@@ -1,0 +1,289 @@
+//! Several transfers at once, over as many connections as help, their outcomes in the order of the files.
+//!
+//! Must not know which way the bytes move.
+
+use crate::render::Bars;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use shared_folder::lane::{Jobs, LaneEnd};
+use shared_folder::remote::{Remote, Unwatched, Watch};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
+use wire::limits::PIECE_BYTES;
+
+/// How far a transfer may be ahead of the first one that is not done: outcomes are held until it is.
+const AHEAD_MAX: usize = 16 * 1024;
+/// Small files for each connection: fewer are done before another connection is made.
+const SMALLS_PER_CONNECTION: usize = 256;
+
+/// One file to transfer.
+pub(crate) struct Item<T> {
+    pub(crate) what: T,
+    /// Its name beside a bar.
+    pub(crate) name: String,
+    pub(crate) byte_count: u64,
+}
+
+/// A file under way.
+pub(crate) struct Job<T> {
+    index: usize,
+    begun: Instant,
+    item: Item<T>,
+}
+
+impl<T> AsRef<T> for Job<T> {
+    fn as_ref(&self) -> &T {
+        &self.item.what
+    }
+}
+
+/// A file that is done, in order.
+pub(crate) struct Done<T, O> {
+    pub(crate) what: T,
+    pub(crate) outcome: O,
+    pub(crate) time: Duration,
+}
+
+/// Carries out jobs over one connection until there are no more.
+pub(crate) type Work<'a, T, O> = &'a (dyn Fn(&mut Remote, &mut dyn Jobs<Job<T>, O>) -> LaneEnd + Sync);
+
+/// Transfers all `items`, and gives each outcome to `on_done`, in order. Gives how many have none, because the
+/// other end was lost or somebody cancelled.
+pub(crate) fn transfer<T: Send, O: Send>(
+    remote: &mut Remote,
+    items: Vec<Item<T>>,
+    jobs: usize,
+    (work, bars): (Work<'_, T, O>, Option<&Bars>),
+    on_done: &mut dyn FnMut(Done<T, O>),
+) -> usize {
+    let (count, queue) = (items.len(), Queue::new(items));
+    let others: Vec<Remote> = (1..queue.connections(jobs)).map(|_| remote.another()).collect();
+    let (sender, receiver) = bounded(AHEAD_MAX);
+    let mut done = 0;
+    thread::scope(|scope| {
+        let first = Worker { queue: &queue, sender: sender.clone(), bars, prefers_large: false };
+        spawn(scope, first, move |worker| work_with(remote, worker, work));
+        for mut other in others {
+            let worker = Worker { queue: &queue, sender: sender.clone(), bars, prefers_large: true };
+            spawn(scope, worker, move |worker| {
+                // One connection less is no failure; the first one does the work then.
+                match other.session() {
+                    Ok(_) => work_with(&mut other, worker, work),
+                    Err(error) => log::debug!("one connection less: {error}"),
+                }
+            });
+        }
+        drop(sender);
+        done = in_order(&queue, &receiver, &mut |count, one| {
+            on_done(one);
+            if let Some(bars) = bars {
+                bars.files_done(count);
+            }
+        });
+    });
+    count - done
+}
+
+fn spawn<'scope, 'env: 'scope, T: Send + 'scope, O: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    mut worker: Worker<'scope, T, O>,
+    act: impl FnOnce(&mut Worker<'scope, T, O>) + Send + 'scope,
+) {
+    let queue = worker.queue;
+    let spawned = Builder::new().name("transfer".into()).spawn_scoped(scope, move || act(&mut worker));
+    if let Err(error) = spawned {
+        log::warn!("a thread cannot be started: {error}");
+        queue.stop();
+    }
+}
+
+fn work_with<T: Send, O: Send>(remote: &mut Remote, worker: &mut Worker<'_, T, O>, work: Work<'_, T, O>) {
+    if work(remote, worker) == LaneEnd::Lost {
+        worker.queue.stop();
+    }
+}
+
+/// Hands outcomes over in the order of the files, each with how many that makes; gives how many there were.
+fn in_order<T, O>(
+    queue: &Queue<T>,
+    receiver: &Receiver<(Job<T>, Duration, O)>,
+    on_done: &mut dyn FnMut(usize, Done<T, O>),
+) -> usize {
+    let mut held = BTreeMap::new();
+    let (mut next, mut count) = (0, 0);
+    let mut hand_over = |(job, time, outcome): (Job<T>, Duration, O)| {
+        count += 1;
+        on_done(count, Done { what: job.item.what, outcome, time });
+    };
+    for (job, time, outcome) in receiver {
+        held.insert(job.index, (job, time, outcome));
+        while let Some(first) = held.remove(&next) {
+            hand_over(first);
+            next += 1;
+        }
+        queue.advance(next);
+    }
+    // What was stopped has gaps.
+    held.into_values().for_each(hand_over);
+    count
+}
+
+/// Files that wait, small and large apart, so that a large one blocks no small ones.
+struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    small: VecDeque<(usize, Item<T>)>,
+    large: VecDeque<(usize, Item<T>)>,
+    /// All before this one are done.
+    first_open: usize,
+    is_stopped: bool,
+}
+
+impl<T> Queue<T> {
+    fn new(items: Vec<Item<T>>) -> Self {
+        let (mut small, mut large) = (VecDeque::new(), VecDeque::new());
+        for (index, item) in items.into_iter().enumerate() {
+            let lane = if item.byte_count > PIECE_BYTES { &mut large } else { &mut small };
+            lane.push_back((index, item));
+        }
+        let state = State { small, large, first_open: 0, is_stopped: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// How many connections help: one for each large file, and one for so many small ones.
+    fn connections(&self, jobs: usize) -> usize {
+        let state = self.state();
+        let small = state.small.len().div_ceil(SMALLS_PER_CONNECTION);
+        (state.large.len() + small).clamp(1, jobs)
+    }
+
+    fn next(&self, prefers_large: bool, wait: bool) -> Option<(usize, Item<T>)> {
+        let mut state = self.state();
+        loop {
+            if state.is_stopped || (state.small.is_empty() && state.large.is_empty()) {
+                return None;
+            }
+            if let Some(item) = state.take(prefers_large) {
+                return Some(item);
+            }
+            if !wait {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn advance(&self, first_open: usize) {
+        self.state().first_open = first_open;
+        self.changed.notify_all();
+    }
+
+    fn stop(&self) {
+        self.state().is_stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn take(&mut self, prefers_large: bool) -> Option<(usize, Item<T>)> {
+        let end = self.first_open + AHEAD_MAX;
+        let is_near = |lane: &VecDeque<(usize, Item<T>)>| lane.front().is_some_and(|(index, _)| *index < end);
+        let (small, large) = (is_near(&self.small), is_near(&self.large));
+        match (small, large, prefers_large) {
+            (true, false, _) | (true, true, false) => self.small.pop_front(),
+            (false, true, _) | (true, true, true) => self.large.pop_front(),
+            (false, false, _) => None,
+        }
+    }
+}
+
+/// One connection's end of the queue.
+struct Worker<'a, T, O> {
+    queue: &'a Queue<T>,
+    sender: Sender<(Job<T>, Duration, O)>,
+    bars: Option<&'a Bars>,
+    prefers_large: bool,
+}
+
+impl<T, O> Jobs<Job<T>, O> for Worker<'_, T, O> {
+    fn next(&mut self, wait: bool) -> Option<Job<T>> {
+        let (index, item) = self.queue.next(self.prefers_large, wait)?;
+        Some(Job { index, begun: Instant::now(), item })
+    }
+
+    fn done(&mut self, job: Job<T>, outcome: O) {
+        let time = job.begun.elapsed();
+        // The receiver lives as long as any worker.
+        let _ = self.sender.send((job, time, outcome));
+    }
+
+    fn watch(&mut self, job: &Job<T>) -> Box<dyn Watch> {
+        match self.bars {
+            Some(bars) => bars.file(&job.item.name, Some(job.item.byte_count)),
+            None => Box::new(Unwatched),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(sizes: &[u64]) -> Queue<usize> {
+        let item =
+            |(what, byte_count): (usize, &u64)| Item { what, name: String::new(), byte_count: *byte_count };
+        Queue::new(sizes.iter().enumerate().map(item).collect())
+    }
+
+    #[test]
+    fn few_files_need_few_connections() {
+        assert_eq!(queue(&[1; 100]).connections(4), 1);
+        assert_eq!(queue(&[1; 300]).connections(4), 2);
+        assert_eq!(queue(&[2 << 20; 2]).connections(4), 2);
+        assert_eq!(queue(&[2 << 20; 9]).connections(4), 4);
+        assert_eq!(queue(&[2 << 20; 9]).connections(1), 1);
+    }
+
+    #[test]
+    fn large_and_small_files_do_not_wait_for_each_other() {
+        let queue = queue(&[1, 2 << 20, 2]);
+        assert_eq!(queue.next(true, true).unwrap().0, 1);
+        assert_eq!(queue.next(true, true).unwrap().0, 0);
+        assert_eq!(queue.next(false, true).unwrap().0, 2);
+        assert!(queue.next(false, true).is_none());
+    }
+
+    #[test]
+    fn nobody_is_further_ahead_than_outcomes_can_be_held() {
+        let queue = queue(&vec![1; AHEAD_MAX + 1]);
+        for _ in 0..AHEAD_MAX {
+            assert!(queue.next(false, false).is_some());
+        }
+        assert!(queue.next(false, false).is_none());
+        queue.advance(1);
+        assert!(queue.next(false, false).is_some());
+    }
+
+    #[test]
+    fn outcomes_come_in_the_order_of_the_files() {
+        let queue = queue(&[1, 1, 1]);
+        let (sender, receiver) = bounded(3);
+        let mut jobs: Vec<_> = (0..3).filter_map(|_| queue.next(false, false)).collect();
+        jobs.reverse();
+        for (index, item) in jobs {
+            sender.send((Job { index, begun: Instant::now(), item }, Duration::ZERO, index)).unwrap();
+        }
+        drop(sender);
+        let mut order = Vec::new();
+        assert_eq!(in_order(&queue, &receiver, &mut |_, done| order.push(done.outcome)), 3);
+        assert_eq!(order, [0, 1, 2]);
+    }
+}
