@@ -8,7 +8,7 @@ mod json;
 
 pub(crate) use bars::Bars;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use json::{ChangeLine, ConnectLine, EntryLine, ErrorObject, FailureLine, StatLine, TopicLine, TransferLine};
 use program::escape::{Escaped, for_log};
 use program::output::Output;
@@ -117,6 +117,10 @@ impl Report {
             let error = ErrorObject { code: code.as_str(), message };
             return self.output.line(json::text(&FailureLine { command, path, error }));
         }
+        // These say all there is to say, and people look for exactly these words.
+        if matches!(code, Code::Usage | Code::NotConnected) {
+            return self.note(message);
+        }
         let place = path.filter(|path| !path.is_empty()).map(|path| format!(" {}", Escaped(path)));
         self.note(format_args!(
             "{}{}: {message} ({})",
@@ -224,17 +228,8 @@ impl ShownListing<'_> {
         }
     }
 
-    /// Shows what was kept for sorting; gives how many entries there were, and says so if there were none.
-    pub(crate) fn end(mut self, nothing: &str) -> u64 {
-        self.show_kept();
-        if self.count == 0 && !nothing.is_empty() {
-            self.report.say(nothing);
-        }
-        self.count
-    }
-
-    /// Shows what has come of a listing that broke off; gives how many entries that were.
-    pub(crate) fn end_early(mut self) -> u64 {
+    /// Shows what was kept for sorting; gives how many entries there were.
+    pub(crate) fn end(mut self) -> u64 {
         self.show_kept();
         self.count
     }

@@ -15,6 +15,7 @@ pub mod console_input;
 pub mod input_line;
 pub mod ready;
 pub mod state_folder;
+pub mod process_id;
 pub mod stop;
 pub mod output;
 pub mod exit;

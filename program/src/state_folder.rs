@@ -1,17 +1,15 @@
 //! The folder in which a program keeps what has to outlive it: for a daemon its own alone, for clients
 //! shared by as many as run, and no loss where it cannot be written.
 //!
-//! It must not know what the programs keep there, except the `process-id` and the `lock`.
+//! It must not know what the programs keep there, except the `lock`.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use rustix::fs::{Access, CWD, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{Access, OFlags};
 use thiserror::Error;
 
 /// The folder of one program, or of one of its processes.
@@ -19,7 +17,6 @@ use thiserror::Error;
 pub struct StateFolder {
     path: PathBuf,
     is_writable: bool,
-    process_id: OnceLock<String>,
     /// Held, not used: the lock goes with the file, even if the process is killed.
     _lock: Option<File>,
 }
@@ -48,14 +45,9 @@ pub enum StateFolderError {
         /// The folder.
         path: PathBuf,
     },
-    /// The operating system gave no random bytes.
-    #[error("no random bytes for a process id: {0}")]
-    Random(getrandom::Error),
 }
 
 const LOCK_FILE: &str = "lock";
-const PROCESS_ID_FILE: &str = "process-id";
-const PROCESS_ID_BYTES: usize = 16;
 
 /// Where nothing can be: below a file that is no folder.
 const NOWHERE: &str = "/dev/null";
@@ -134,36 +126,8 @@ impl StateFolder {
         options.open(&path).ok().map(|_| path)
     }
 
-    /// 128 random bits as 32 hex digits, made at the first use and kept in the folder, so that a program
-    /// that starts again is known as the same one. Without a writable folder, and without one that was
-    /// kept there before, it is new in each process.
-    pub fn process_id(&self) -> Result<&str, StateFolderError> {
-        if let Some(known) = self.process_id.get() {
-            return Ok(known);
-        }
-        let kept = read_process_id(&self.path.join(PROCESS_ID_FILE));
-        let id = match kept {
-            Some(kept) => kept,
-            None => self.keep(new_process_id()?),
-        };
-        Ok(self.process_id.get_or_init(|| id))
-    }
-
     fn new(path: &Path, is_writable: bool, lock: Option<File>) -> Self {
-        Self { path: path.to_owned(), is_writable, process_id: OnceLock::new(), _lock: lock }
-    }
-
-    /// Keeps the new id, unless another process was quicker: then that one's counts for both.
-    fn keep(&self, id: String) -> String {
-        let Some(path) = self.writable_file(PROCESS_ID_FILE) else { return id };
-        match keep_process_id(&path, &id) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return read_process_id(&path).unwrap_or(id);
-            }
-            Err(error) => log::warn!("the process id cannot be kept in {}: {error}", path.display()),
-        }
-        id
+        Self { path: path.to_owned(), is_writable, _lock: lock }
     }
 }
 
@@ -186,53 +150,6 @@ fn make_folder(path: &Path) -> io::Result<()> {
 fn warn_if_others_can_write(path: &Path) {
     if fs::metadata(path).is_ok_and(|metadata| metadata.mode() & WRITABLE_BY_OTHERS != 0) {
         log::warn!("others can write in the state folder {}: chmod 700 it", path.display());
-    }
-}
-
-fn new_process_id() -> Result<String, StateFolderError> {
-    let mut bytes = [0; PROCESS_ID_BYTES];
-    getrandom::fill(&mut bytes).map_err(StateFolderError::Random)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-/// The id that was kept; `None` for one that is missing or is not whole.
-fn read_process_id(path: &Path) -> Option<String> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    let mut text = String::new();
-    // One digit more than an id has, to see that it ends there.
-    let byte_count_max = 2 * PROCESS_ID_BYTES as u64 + 2;
-    options.open(path).ok()?.take(byte_count_max).read_to_string(&mut text).ok()?;
-    let id = text.strip_suffix('\n')?;
-    let is_id =
-        id.len() == 2 * PROCESS_ID_BYTES && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-    is_id.then(|| id.to_owned())
-}
-
-/// Writes under a name of its own and renames, so that nobody ever reads half an id.
-fn keep_process_id(path: &Path, id: &str) -> io::Result<()> {
-    let draft = path.with_extension(id);
-    let mut options = OpenOptions::new();
-    let kept =
-        options.write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(&draft).and_then(|mut file| {
-            file.write_all(format!("{id}\n").as_bytes())?;
-            if path.try_exists()? && read_process_id(path).is_none() {
-                // What is there is no id: nothing is lost by replacing it.
-                return fs::rename(&draft, path);
-            }
-            rename_without_replacing(&draft, path)
-        });
-    if kept.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
-    kept
-}
-
-/// Not every file system can promise not to replace; there, the last of two processes wins.
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(from, to),
-        outcome => Ok(outcome?),
     }
 }
 

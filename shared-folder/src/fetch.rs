@@ -17,7 +17,8 @@ pub use stream::fetch_to;
 use crate::folder::Folder;
 use crate::incoming::{Incoming, Landed, Landing};
 use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
-use ranges::Plan;
+use payload::Span;
+use ranges::{after, byte_count, differing, requests};
 use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 use wire::message::Entry;
@@ -61,9 +62,8 @@ pub fn fetch(
     fetch: &Fetch,
     watch: &dyn Watch,
 ) -> Result<Fetched, FetchError> {
-    let retry = remote.retry();
-    let mut attempts =
-        Attempts { remote, folder, fetch: fetch.clone(), watch, retry, missing_least: u64::MAX };
+    let (retry, fetch) = (remote.retry(), fetch.clone());
+    let mut attempts = Attempts { remote, folder, fetch, watch, retry, open: None, missing_least: u64::MAX };
     loop {
         let error = match attempts.once() {
             Ok(fetched) => return Ok(fetched),
@@ -71,9 +71,8 @@ pub fn fetch(
             Err(own) => return Err(own),
         };
         watch.retrying(&error);
-        match attempts.retry.after(error)? {
-            Recovery::StartOver => attempts.refresh()?,
-            _ => watch.restarted(),
+        if attempts.retry.after(error)? == Recovery::StartOver {
+            attempts.refresh()?;
         }
     }
 }
@@ -97,12 +96,28 @@ struct Attempts<'a> {
     fetch: Fetch,
     watch: &'a dyn Watch,
     retry: Retry,
+    /// What a lost connection left open: the next attempt continues at the very byte.
+    open: Option<Open<'a>>,
     /// The fewest bytes that were missing when an attempt began.
     missing_least: u64,
 }
 
-impl Attempts<'_> {
+/// A large file on its way.
+struct Open<'a> {
+    incoming: Incoming<'a>,
+    /// The digest of the version that is fetched, where it is known.
+    version: Option<Digest>,
+    spans: Vec<Span>,
+    is_continued: bool,
+}
+
+impl<'a> Attempts<'a> {
     fn once(&mut self) -> Result<Fetched, FetchError> {
+        if let Some(open) = self.open.take() {
+            let version = self.version_of(&open)?;
+            return self.fill(Open { version: Some(version), is_continued: true, ..open }, version);
+        }
+        self.watch.restarted();
         if self.fetch.entry.byte_count.get() <= PIECE_BYTES {
             return self.whole();
         }
@@ -116,13 +131,46 @@ impl Attempts<'_> {
         if pieces.byte_count != self.fetch.entry.byte_count.get() {
             return Err(changed().into());
         }
-        let plan = Plan::of(&base, &pieces);
-        self.note_missing(plan.missing());
-        self.watch.reused(pieces.byte_count - plan.missing());
-        for request in plan.requests() {
-            self.ranges(&mut incoming, request, pieces.digest)?;
+        let (spans, version) = (differing(&base, &pieces), pieces.digest);
+        self.watch.reused(pieces.byte_count - byte_count(&spans));
+        self.fill(Open { incoming, version: Some(version), spans, is_continued: false }, version)
+    }
+
+    /// The version that was being fetched, if the file is still the same.
+    fn version_of(&mut self, open: &Open<'_>) -> Result<Digest, FetchError> {
+        if let Some(version) = open.version {
+            return Ok(version);
         }
-        Ok(incoming.finish(pieces.byte_count, Some(pieces.digest))?.into())
+        let found = self.remote.session()?.stat(Some(&self.fetch.source), true, self.watch)?;
+        let (now, before) = (&found.entry, &self.fetch.entry);
+        let is_same = now.byte_count == before.byte_count && now.modified == before.modified;
+        Ok(found.digest.filter(|_| is_same).ok_or_else(changed)?)
+    }
+
+    /// Fetches what is missing of exactly that version, and lets the file land.
+    fn fill(&mut self, mut open: Open<'a>, version: Digest) -> Result<Fetched, FetchError> {
+        let missing = after(&open.spans, open.incoming.position());
+        self.note_missing(byte_count(&missing));
+        for spans in requests(&missing) {
+            if let Err(error) = self.ranges(&mut open.incoming, spans, version) {
+                return Err(self.keep_open(open, error));
+            }
+        }
+        let is_continued = open.is_continued;
+        match open.incoming.finish(self.fetch.entry.byte_count.get(), Some(version)).map_err(FetchError::from)
+        {
+            // What came before the connection was lost may be of another version: the pieces will tell.
+            Err(FetchError::WrongDigest { .. }) if is_continued => Err(changed().into()),
+            other => Ok(other?.into()),
+        }
+    }
+
+    /// Keeps what has arrived for the next attempt, if there may be one.
+    fn keep_open(&mut self, open: Open<'a>, error: FetchError) -> FetchError {
+        if error.recovery() == Recovery::Reconnect {
+            self.open = Some(open);
+        }
+        error
     }
 
     /// The file is another one now: asks what it is.
@@ -130,7 +178,6 @@ impl Attempts<'_> {
         let found = self.remote.session()?.stat(Some(&self.fetch.source), false, &Unwatched)?;
         self.fetch.entry = found.entry;
         self.missing_least = u64::MAX;
-        self.watch.restarted();
         Ok(())
     }
 

@@ -8,54 +8,60 @@ use crate::render::{Report, ShownListing};
 use shared_folder::remote::{ListedName, Listing, Recovery, RemoteError, Session};
 use wire::error_code::ErrorCode;
 
-const NO_FILES: &str = "there are no files in the folder";
-const NO_MATCH: &str = "nothing has all these words";
-
 pub(super) fn list(client: &mut Client, folder: Option<&str>, recursive: bool) -> Result<(), Code> {
     let text = folder.unwrap_or(".");
     let path = client.remote().map(drop).and_then(|()| Ok(client.here.resolve(text)?));
     let path = path.map_err(|failure| client.failed("list", Some(&whole(client, text)), &failure))?;
     let name = path.as_ref().map_or("", |path| path.as_str());
-    let shown = show(client, "list", NO_FILES, &|session| session.list(path.as_ref(), recursive));
-    shown.map_err(|failure| client.failed("list", Some(name), &failure))
+    let shown = show(client, "list", &|session| session.list(path.as_ref(), recursive));
+    let count = shown.map_err(|failure| client.failed("list", Some(name), &failure))?;
+    if count == 0 {
+        client.report.say("there are no files in the folder");
+    }
+    Ok(())
 }
 
 pub(super) fn search(client: &mut Client, words: &str) -> Result<(), Code> {
-    let shown = show(client, "search", NO_MATCH, &|session| session.search(words));
-    shown.map_err(|failure| client.failed("search", Some(words), &failure))
+    let shown = show(client, "search", &|session| session.search(words));
+    let count = shown.map_err(|failure| client.failed("search", Some(words), &failure))?;
+    if count == 0 && !client.report.is_json() {
+        client.report.note("nothing has all these words");
+    }
+    Ok(())
 }
 
 type Ask<'a> = &'a dyn for<'s> Fn(&'s mut Session) -> Result<Listing<'s>, RemoteError>;
 
-/// Shows all entries. A session that ended while nobody used it is made again, as long as nothing was shown.
-fn show(client: &mut Client, command: &'static str, nothing: &str, ask: Ask<'_>) -> Result<(), Failure> {
+/// Shows all entries, and gives how many there were. A session that ended while nobody used it is made again, as
+/// long as nothing was shown.
+fn show(client: &mut Client, command: &'static str, ask: Ask<'_>) -> Result<u64, Failure> {
     let was_open = client.remote()?.is_open();
-    let shown = match show_once(client, command, nothing, ask) {
+    let shown = match show_once(client, command, ask) {
         Err((false, error)) if was_open && error.recovery() == Recovery::Reconnect => {
             client.remote()?.abandon();
-            show_once(client, command, nothing, ask)
+            show_once(client, command, ask)
         }
         other => other,
     };
     match shown {
-        Ok(0) => Ok(()),
-        Ok(count) => {
-            let text = format!("the server named {count} things that are not where it was asked to look");
+        Ok((count, 0)) => Ok(count),
+        Ok((_, unsound)) => {
+            let text = format!("the server named {unsound} things that are not where it was asked to look");
             Err(Failure::new(Code::Remote(ErrorCode::BadPath), text))
         }
         Err((_, error)) => Err(error.into()),
     }
 }
 
-/// Gives how many names were unsound; an error comes with whether anything had been shown before.
+/// Gives how many names were shown and how many were unsound; an error comes with whether anything had been shown
+/// before.
 fn show_once(
     client: &mut Client,
     command: &'static str,
-    nothing: &str,
     ask: Ask<'_>,
-) -> Result<u64, (bool, RemoteError)> {
+) -> Result<(u64, u64), (bool, RemoteError)> {
     let (remote, report, here) = client.parts();
-    let Some(remote) = remote else { return Ok(0) };
+    let Some(remote) = remote else { return Ok((0, 0)) };
     let session = remote.session().map_err(|error| (false, error))?;
     let mut listing = ask(session).map_err(|error| (false, error))?;
     let mut shown = report.listing(command);
@@ -64,11 +70,8 @@ fn show_once(
         shown.counts(listed);
     }
     match counted {
-        Ok(unsound) => {
-            shown.end(if unsound == 0 { nothing } else { "" });
-            Ok(unsound)
-        }
-        Err(error) => Err((shown.end_early() > 0, error)),
+        Ok(unsound) => Ok((shown.end(), unsound)),
+        Err(error) => Err((shown.end() > 0, error)),
     }
 }
 

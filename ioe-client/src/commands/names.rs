@@ -22,8 +22,9 @@ impl Named {
     }
 }
 
-/// What `text` names. Something that is called exactly so comes before a pattern.
-pub(super) fn find(client: &mut Client, text: &str) -> Result<Vec<Named>, Failure> {
+/// What `text` names. Something that is called exactly so comes before a pattern, and a pattern that is not
+/// `recursive` means files alone.
+pub(super) fn find(client: &mut Client, text: &str, recursive: bool) -> Result<Vec<Named>, Failure> {
     client.remote()?;
     let path = client.here.resolve(text)?;
     let ask =
@@ -31,7 +32,7 @@ pub(super) fn find(client: &mut Client, text: &str) -> Result<Vec<Named>, Failur
     match (ask, Pattern::find(text)) {
         (Ok(found), _) => Ok(vec![Named { path, entry: found.entry }]),
         (Err(error), Some(pattern)) if error.refusal() == Some(ErrorCode::NotFound) => {
-            matches(client, &pattern)
+            matches(client, &pattern, recursive)
         }
         (Err(error), _) => Err(error.into()),
     }
@@ -42,7 +43,7 @@ pub(super) fn all_below(client: &mut Client, folder: Option<&SharedPath>) -> Res
     listed(client, folder, true, &mut |_| true)
 }
 
-fn matches(client: &mut Client, pattern: &Pattern) -> Result<Vec<Named>, Failure> {
+fn matches(client: &mut Client, pattern: &Pattern, recursive: bool) -> Result<Vec<Named>, Failure> {
     let folder = match pattern.folder.as_str() {
         "" => client.here.folder().cloned(),
         folder => Some(client.here.below(folder)?),
@@ -50,9 +51,15 @@ fn matches(client: &mut Client, pattern: &Pattern) -> Result<Vec<Named>, Failure
     let start = folder.as_ref().map_or(0, |folder| folder.as_str().len() + 1);
     let mut is_match =
         |path: &SharedPath| path.as_str().get(start..).is_some_and(|name| pattern.matches(name));
-    let found = listed(client, folder.as_ref(), pattern.is_deep, &mut is_match)?;
+    let mut found = listed(client, folder.as_ref(), pattern.is_deep, &mut is_match)?;
+    let all = found.len();
+    found.retain(|named| recursive || !named.is_folder());
     if found.is_empty() {
-        return Err(Failure::new(Code::Remote(ErrorCode::NotFound), "nothing matches the pattern"));
+        let text = if all == 0 { "nothing matches the pattern" } else { "only folders match: -r takes them" };
+        return Err(Failure::new(Code::Remote(ErrorCode::NotFound), text));
+    }
+    if found.len() < all {
+        client.report.note(format_args!("folders left out, which -r takes: {}", all - found.len()));
     }
     Ok(found)
 }

@@ -31,7 +31,7 @@ pub(super) fn run(
     let mut failures = Failures::default();
     let mut wanted = Vec::new();
     for text in texts {
-        match find(client, text) {
+        match find(client, text, recursive) {
             Ok(named) => wanted.extend(named),
             Err(failure) => failures.add(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
         }

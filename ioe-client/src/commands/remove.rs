@@ -30,7 +30,7 @@ fn paths(client: &mut Client, text: &str) -> Result<Vec<SharedPath>, Failure> {
     if Pattern::find(text).is_none() {
         return Ok(vec![path]);
     }
-    Ok(find(client, text)?.into_iter().filter_map(|Named { path, .. }| path).collect())
+    Ok(find(client, text, true)?.into_iter().filter_map(|Named { path, .. }| path).collect())
 }
 
 fn remove(client: &mut Client, path: &SharedPath, recursive: bool) -> Result<(), Code> {

@@ -38,7 +38,7 @@ pub(super) fn run(
     let mut failures = Failures::default();
     let mut sources = Vec::new();
     for text in texts {
-        match find(client, text) {
+        match find(client, text, terms.recursive) {
             Ok(found) => sources.extend(found),
             Err(failure) => failures.add(client.failed(COMMAND, Some(text), &failure)),
         }
@@ -59,15 +59,21 @@ pub(super) fn run(
     failures.into_result()
 }
 
-/// What `text` names here. Something that is called exactly so comes before a pattern.
-fn find(client: &Client, text: &str) -> Result<Vec<PathBuf>, Failure> {
+/// What `text` names here. Something that is called exactly so comes before a pattern, and a pattern that is not
+/// `recursive` means files alone.
+fn find(client: &Client, text: &str, recursive: bool) -> Result<Vec<PathBuf>, Failure> {
     let path = local::at(&client.config.dir, text);
     match (fs::symlink_metadata(&path), Pattern::find(text)) {
         (Ok(_), _) => Ok(vec![path]),
-        (Err(_), Some(pattern)) => match local::expand(&client.config.dir, &pattern)? {
-            none if none.is_empty() => Err(Failure::local("file not found")),
-            found => Ok(found),
-        },
+        (Err(_), Some(pattern)) => {
+            let mut found = local::expand(&client.config.dir, &pattern)?;
+            let all = found.len();
+            found.retain(|path| recursive || !path.is_dir());
+            if found.len() < all {
+                client.report.note(format_args!("folders left out, which -r takes: {}", all - found.len()));
+            }
+            if found.is_empty() { Err(Failure::local("file not found")) } else { Ok(found) }
+        }
         (Err(error), None) if error.kind() == io::ErrorKind::NotFound => {
             Err(Failure::local("file not found"))
         }

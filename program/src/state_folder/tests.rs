@@ -2,7 +2,6 @@
 
 use super::*;
 use std::os::unix::fs::PermissionsExt;
-use std::thread;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -66,13 +65,7 @@ fn a_shared_folder_that_cannot_be_made_fails_nothing() {
     for folder in [StateFolder::open_shared(&file.join("below")), StateFolder::nowhere("ioe-client")] {
         assert!(!folder.is_writable() && !folder.path().exists());
         assert_eq!((folder.writable_file("x"), folder.private_file("x")), (None, None));
-        let id = folder.process_id().unwrap().to_owned();
-        assert_eq!((id.len(), folder.process_id().unwrap()), (32, id.as_str()));
     }
-    assert_ne!(
-        StateFolder::nowhere("a").process_id().unwrap(),
-        StateFolder::nowhere("a").process_id().unwrap()
-    );
 }
 
 #[test]
@@ -84,38 +77,4 @@ fn a_private_file_is_made_once_and_read_by_nobody_else() {
     fs::write(&path, "kept").unwrap();
     assert_eq!(folder.private_file("history"), Some(path.clone()));
     assert_eq!(fs::read_to_string(path).unwrap(), "kept");
-}
-
-#[test]
-fn the_process_id_outlives_the_process_and_a_damaged_one_is_replaced() {
-    let scratch = tempfile::tempdir().unwrap();
-    let id = || StateFolder::open_shared(scratch.path()).process_id().unwrap().to_owned();
-    let first = id();
-    assert!(first.len() == 32 && first.bytes().all(|c| c.is_ascii_hexdigit()));
-    assert_eq!(id(), first);
-    let path = scratch.path().join("process-id");
-    assert_eq!(mode(&path), 0o600);
-    for damaged in [
-        "",
-        "short\n",
-        &format!("{first}0\n"),
-        &format!("{}\n", first.replace(first.as_str(), &"X".repeat(32))),
-    ] {
-        fs::write(&path, damaged).unwrap();
-        let renewed = id();
-        assert_ne!(renewed, first);
-        assert_eq!(id(), renewed);
-    }
-    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "no draft is left");
-}
-
-#[test]
-fn processes_that_start_together_agree_on_one_id() {
-    let scratch = tempfile::tempdir().unwrap();
-    let ids: Vec<String> = thread::scope(|scope| {
-        let start = || StateFolder::open_shared(scratch.path()).process_id().unwrap().to_owned();
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }

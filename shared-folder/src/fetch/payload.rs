@@ -59,6 +59,10 @@ impl Due {
         self.left
     }
 
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
     /// Takes the announced section off what is due.
     fn take(&mut self, section: Section) -> Result<(), &'static str> {
         let (offset, byte_count) = (section.offset.get(), section.byte_count.get());

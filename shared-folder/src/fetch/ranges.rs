@@ -11,40 +11,39 @@ use wire::limits::{PIECE_BYTES, RANGES_MAX};
 use wire::message::ByteCount;
 use wire::message::request::{Range, Read};
 
-/// What has to be fetched, in spans of whole pieces that ascend and do not touch.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    spans: Vec<Span>,
+/// Compares what is here with what the file is to be: what has to be fetched, in spans of whole pieces that ascend
+/// and do not touch.
+pub(super) fn differing(base: &[PieceValue], pieces: &PiecesOf) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for (index, value) in (0u64..).zip(&pieces.values) {
+        let place = usize::try_from(index).ok();
+        if place.and_then(|place| base.get(place)) == Some(value) {
+            continue;
+        }
+        let start = index * PIECE_BYTES;
+        let end = (start + PIECE_BYTES).min(pieces.byte_count);
+        match spans.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => spans.push(Span { start, end }),
+        }
+    }
+    spans
 }
 
-impl Plan {
-    /// Compares what is here with what the file is to be.
-    pub(super) fn of(base: &[PieceValue], pieces: &PiecesOf) -> Self {
-        let mut spans: Vec<Span> = Vec::new();
-        for (index, value) in (0u64..).zip(&pieces.values) {
-            let place = usize::try_from(index).ok();
-            if place.and_then(|place| base.get(place)) == Some(value) {
-                continue;
-            }
-            let start = index * PIECE_BYTES;
-            let end = (start + PIECE_BYTES).min(pieces.byte_count);
-            match spans.last_mut() {
-                Some(last) if last.end == start => last.end = end,
-                _ => spans.push(Span { start, end }),
-            }
-        }
-        Self { spans }
-    }
+/// What is left of `spans` from `position` on.
+pub(super) fn after(spans: &[Span], position: u64) -> Vec<Span> {
+    let open = spans.iter().filter(|span| span.end > position);
+    open.map(|span| Span { start: span.start.max(position), end: span.end }).collect()
+}
 
-    /// How many bytes that is.
-    pub(super) fn missing(&self) -> u64 {
-        self.spans.iter().map(|span| span.byte_count()).sum()
-    }
+/// How many bytes the spans have together.
+pub(super) fn byte_count(spans: &[Span]) -> u64 {
+    spans.iter().map(|span| span.byte_count()).sum()
+}
 
-    /// As many spans at a time as one READ may have.
-    pub(super) fn requests(&self) -> impl Iterator<Item = &[Span]> {
-        self.spans.chunks(RANGES_MAX)
-    }
+/// As many spans at a time as one READ may have.
+pub(super) fn requests(spans: &[Span]) -> impl Iterator<Item = &[Span]> {
+    spans.chunks(RANGES_MAX)
 }
 
 impl Attempts<'_> {
@@ -89,8 +88,7 @@ mod tests {
 
     fn spans(base: &[u8], new: &[u8], byte_count: u64) -> Vec<(u64, u64)> {
         let base: Vec<PieceValue> = base.iter().map(|value| [*value; 32]).collect();
-        let plan = Plan::of(&base, &pieces(new, byte_count));
-        plan.spans.iter().map(|span| (span.start, span.end)).collect()
+        differing(&base, &pieces(new, byte_count)).iter().map(|span| (span.start, span.end)).collect()
     }
 
     #[test]
@@ -114,9 +112,18 @@ mod tests {
         let values: Vec<u8> = new.iter().cycle().take(1026).copied().collect();
         let base: Vec<PieceValue> =
             values.iter().enumerate().map(|(i, v)| [if i % 2 == 0 { *v } else { v ^ 1 }; 32]).collect();
-        let plan = Plan::of(&base, &pieces(&values, 1026 * PIECE_BYTES));
-        let sizes: Vec<usize> = plan.requests().map(<[Span]>::len).collect();
+        let spans = differing(&base, &pieces(&values, 1026 * PIECE_BYTES));
+        let sizes: Vec<usize> = requests(&spans).map(<[Span]>::len).collect();
         assert_eq!(sizes, [256, 256, 1]);
-        assert_eq!(plan.missing(), 513 * PIECE_BYTES);
+        assert_eq!(byte_count(&spans), 513 * PIECE_BYTES);
+    }
+
+    #[test]
+    fn a_broken_transfer_continues_within_a_span() {
+        let spans = [Span { start: 0, end: 10 }, Span { start: 20, end: 30 }];
+        assert_eq!(after(&spans, 0), spans);
+        assert_eq!(after(&spans, 7), [Span { start: 7, end: 10 }, Span { start: 20, end: 30 }]);
+        assert_eq!(after(&spans, 10), [Span { start: 20, end: 30 }]);
+        assert_eq!(after(&spans, 30), []);
     }
 }

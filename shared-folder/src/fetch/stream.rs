@@ -1,7 +1,7 @@
 //! Fetching into something that cannot be verified before it is used, such as a pipe: bytes go out as they come.
 
 use super::payload::{Due, Span, receive};
-use super::whole::{ask_whole, await_reading, check_whole};
+use super::whole::{ask_whole, await_reading, await_whole, check_whole};
 use super::{FetchError, Fetched, changed};
 use crate::hashing::BUFFER_BYTES;
 use crate::remote::{Remote, Retry, Watch};
@@ -64,14 +64,11 @@ impl Stream<'_> {
     fn whole(&mut self) -> Result<(u64, Digest), FetchError> {
         let session = self.remote.session()?;
         let id = ask_whole(session, self.source)?;
-        let reading = await_reading(session, id, self.source, self.watch)?;
+        let (reading, due) = await_whole(session, id, self.source, self.watch)?;
         let byte_count = reading.byte_count.get();
-        if reading.ranges.is_some() || byte_count != reading.entry.byte_count.get() {
-            return Err(session.violated("a part of a file where the whole was asked for").into());
-        }
         let flow = &mut self.flow;
         let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| flow.take(bytes);
-        let end = receive(session, id, Due::whole(byte_count), &mut sink, (self.watch, &mut self.retry))?;
+        let end = receive(session, id, due, &mut sink, (self.watch, &mut self.retry))?;
         check_whole(&reading, &end)?;
         Ok((byte_count, end.digest))
     }

@@ -1,21 +1,42 @@
 //! Reading a file as a whole: what is done where nothing of it is here yet.
 
 use super::payload::{Due, receive, refuse};
-use super::{Attempts, Fetch, FetchError, Fetched, landing_of};
+use super::{Attempts, Fetch, FetchError, Fetched, Open, landing_of};
 use crate::folder::Folder;
 use crate::incoming::Incoming;
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::connection::SectionBytes;
+use wire::limits::PIECE_BYTES;
 use wire::message::reply::Reading;
 use wire::message::request::Read;
 use wire::message::{End, Reply};
 use wire::path::SharedPath;
 
 impl Attempts<'_> {
+    /// Reads the whole file; of a large one, a lost connection leaves open what has arrived.
     pub(super) fn whole(&mut self) -> Result<Fetched, FetchError> {
         let session = self.remote.session()?;
         let id = ask_whole(session, &self.fetch.source)?;
-        receive_whole(session, id, &self.fetch, self.folder, (self.watch, &mut self.retry))
+        let (reading, due) = await_whole(session, id, &self.fetch.source, self.watch)?;
+        let mut incoming = match Incoming::begin(self.folder, &self.fetch.target, landing_of(&reading.entry))
+        {
+            Ok(incoming) => incoming,
+            Err(error) => return Err(refuse(session, id, due, error.into(), &mut self.retry)),
+        };
+        let spans = due.spans().to_vec();
+        self.fetch.entry = reading.entry.clone();
+        let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
+        match receive(session, id, due, &mut sink, (self.watch, &mut self.retry)) {
+            Ok(end) => {
+                check_whole(&reading, &end)?;
+                Ok(incoming.finish(reading.byte_count.get(), Some(end.digest))?.into())
+            }
+            Err(error) if incoming.position() > PIECE_BYTES => {
+                let open = Open { incoming, version: reading.file_digest, spans, is_continued: false };
+                Err(self.keep_open(open, error))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -24,7 +45,7 @@ pub(super) fn ask_whole(session: &mut Session, source: &SharedPath) -> Result<u6
     session.ask(&Read { path: Some(source.as_str().to_owned()), ..Read::default() })
 }
 
-/// Takes the answer: the file lands when its digest is that of what arrived.
+/// Takes the answer for one of many small files: it lands when its digest is that of what arrived.
 pub(super) fn receive_whole(
     session: &mut Session,
     id: u64,
@@ -32,12 +53,8 @@ pub(super) fn receive_whole(
     folder: &Folder,
     (watch, retry): (&dyn Watch, &mut Retry),
 ) -> Result<Fetched, FetchError> {
-    let reading = await_reading(session, id, &fetch.source, watch)?;
+    let (reading, due) = await_whole(session, id, &fetch.source, watch)?;
     let byte_count = reading.byte_count.get();
-    if reading.ranges.is_some() || byte_count != reading.entry.byte_count.get() {
-        return Err(session.violated("a part of a file where the whole was asked for").into());
-    }
-    let due = Due::whole(byte_count);
     let mut incoming = match Incoming::begin(folder, &fetch.target, landing_of(&reading.entry)) {
         Ok(incoming) => incoming,
         Err(error) => return Err(refuse(session, id, due, error.into(), retry)),
@@ -55,6 +72,21 @@ pub(super) fn check_whole(reading: &Reading, end: &End) -> Result<(), FetchError
         return Err(FetchError::WrongDigest { actual: end.digest });
     }
     Ok(())
+}
+
+/// Waits for the start of the answer to [`ask_whole`], and gives what is due then.
+pub(super) fn await_whole(
+    session: &mut Session,
+    id: u64,
+    source: &SharedPath,
+    watch: &dyn Watch,
+) -> Result<(Reading, Due), FetchError> {
+    let reading = await_reading(session, id, source, watch)?;
+    let byte_count = reading.byte_count.get();
+    if reading.ranges.is_some() || byte_count != reading.entry.byte_count.get() {
+        return Err(session.violated("a part of a file where the whole was asked for").into());
+    }
+    Ok((reading, Due::whole(byte_count)))
 }
 
 /// Waits for the start of a READ's answer, which must be about that file.

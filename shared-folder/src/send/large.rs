@@ -2,7 +2,7 @@
 
 use super::{Attempts, SendError, Sent, Source, await_written, doubted, request};
 use crate::hashing::{BUFFER_BYTES, Hashing};
-use crate::remote::{RemoteError, Session, Watch};
+use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::digest::{Digest, PieceValue, piece_count, piece_value};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -18,18 +18,11 @@ impl Attempts<'_> {
             Err(SendError::Remote(error)) => return Err(self.refused(source, error)),
             other => other?,
         };
-        let (watch, retry) = (self.watch, &mut self.retry);
-        let mut upload = Upload::new(session, id, Some(source.byte_count), watch);
-        let sent = upload.pieces_of(source, &base).and_then(|()| {
-            if upload.reused > self.reused_most {
-                self.reused_most = upload.reused;
-                retry.advanced();
-            }
-            upload.finish()
-        });
-        // Bytes that went out tell that somebody is there, even if they were in vain.
-        if upload.moved > 0 {
-            retry.moved();
+        let mut upload = Upload::new(session, id, Some(source.byte_count), (self.watch, &mut self.retry));
+        let sent = upload.pieces_of(source, &base).and_then(|()| upload.finish());
+        if upload.reused > self.reused_most {
+            self.reused_most = upload.reused;
+            self.retry.advanced();
         }
         sent
     }
@@ -102,11 +95,11 @@ pub(super) struct Upload<'a> {
     session: &'a mut Session,
     id: u64,
     watch: &'a dyn Watch,
+    retry: &'a mut Retry,
     hashing: Option<Hashing>,
     section_bytes: usize,
     at: u64,
-    pub(super) moved: u64,
-    pub(super) reused: u64,
+    reused: u64,
 }
 
 impl<'a> Upload<'a> {
@@ -114,11 +107,11 @@ impl<'a> Upload<'a> {
         session: &'a mut Session,
         id: u64,
         byte_count: Option<u64>,
-        watch: &'a dyn Watch,
+        (watch, retry): (&'a dyn Watch, &'a mut Retry),
     ) -> Self {
         let section_bytes = usize::try_from(session.section_bytes_max()).unwrap_or(1).min(BUFFER_BYTES);
         let hashing = Some(Hashing::of_file(byte_count));
-        Self { session, id, watch, hashing, section_bytes, at: 0, moved: 0, reused: 0 }
+        Self { session, id, watch, retry, hashing, section_bytes, at: 0, reused: 0 }
     }
 
     /// Sends the pieces of `source` that `base` does not have.
@@ -200,8 +193,8 @@ impl<'a> Upload<'a> {
         let (id, at) = (self.id, self.at);
         self.session.send(|sender| sender.section(id, at, bytes))?;
         self.at += bytes.len() as u64;
-        self.moved += bytes.len() as u64;
         self.watch.moved(bytes.len() as u64);
+        self.retry.moved();
         Ok(())
     }
 

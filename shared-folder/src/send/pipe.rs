@@ -26,7 +26,7 @@ pub fn send_pipe(
             Err(own) => return Err(own),
         };
     };
-    let mut upload = Upload::new(session, id, None, watch);
+    let mut upload = Upload::new(session, id, None, (watch, &mut retry));
     loop {
         let mut buffer = upload.buffer()?;
         buffer.resize(upload.room(), 0);

@@ -1,10 +1,17 @@
 //! The transport below the frames: a plain socket now; TLS will be a second variant, with the same calls.
 
 use rustix::fd::{AsFd, BorrowedFd};
+use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// An end that vanished without a word (a lost network, a power cut) is noticed after about half a minute, however
+/// long it may be idle: what it was uploading can then be continued by its next start.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBES_MAX: u32 = 3;
 
 /// A connected byte stream that two threads may use at once, one in each direction.
 #[derive(Debug)]
@@ -18,6 +25,9 @@ enum Transport {
 impl Stream {
     pub(super) fn plain(socket: TcpStream, patience: Duration) -> io::Result<Self> {
         socket.set_nodelay(true)?;
+        let probes =
+            TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL).with_retries(PROBES_MAX);
+        SockRef::from(&socket).set_tcp_keepalive(&probes)?;
         socket.set_write_timeout(Some(patience))?;
         Ok(Self(Transport::Plain(socket)))
     }
