@@ -16,7 +16,7 @@ use program::exit::ExitStatus;
 use program::input_line::{BoundedLines, InputLine};
 use program::logging::{LogFormat, start_logging};
 use program::output::Output;
-use program::process_id;
+use program::process_id::ProcessId;
 use program::state_folder::StateFolder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -49,7 +49,7 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     if let Err(error) = interrupt.install() {
         log::warn!("signals end the program at once: {error}");
     }
-    let process_id = match process_id::draw() {
+    let process_id = match ProcessId::kept_in(state) {
         Ok(id) => id,
         Err(error) => {
             log::error!("no random bytes for a process id: {error}");
@@ -58,7 +58,7 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     };
     let report = Report::new(Output::stdout(), config.style);
     let (address, source) = (config.address.clone(), config.source.clone());
-    let mut client = Client::new(config, report, &process_id, interrupt.clone());
+    let mut client = Client::new(config, report, process_id.as_str(), interrupt.clone());
     let mut session = Run { client: &mut client, first_failure: None };
     if let Some(address) = address
         && let Err(code) = session.client.connect_first(&address)

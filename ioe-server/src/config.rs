@@ -3,7 +3,7 @@
 use crate::access_log::AccessLog;
 use crate::cli::{self, KindOption, Options};
 use program::logging::LogFormat;
-use program::process_id;
+use program::process_id::ProcessId;
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
@@ -40,7 +40,7 @@ pub(crate) enum StartError {
     Listen { address: Address, source: io::Error },
     #[error(
         "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
-         and change what is sent. Listen on 127.0.0.1 or [::1], or give --plaintext if that is what you want"
+         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
     )]
     PlainBeyondLoopback { address: Address },
     #[error("no random bytes for a process id")]
@@ -62,8 +62,12 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
     let rules = rules(options);
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
-    let welcome =
-        Host::welcome(agent, Role::Server, process_id::draw().map_err(StartError::ProcessId)?, &rules);
+    let welcome = Host::welcome(
+        agent,
+        Role::Server,
+        ProcessId::draw().map_err(StartError::ProcessId)?.as_str().to_owned(),
+        &rules,
+    );
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(AccessLog::new(options.log_format == LogFormat::Json));
     let host = Arc::new(Host { share, welcome, observer });

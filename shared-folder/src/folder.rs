@@ -53,6 +53,15 @@ pub struct Identity {
     pub changed: (i64, u32),
 }
 
+impl Identity {
+    /// Whether the content is the same as far as times can tell. A file that was renamed, deleted or linked
+    /// meanwhile has another `changed`, but the same content: who reads it goes on with it.
+    #[must_use]
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        (self.inode, self.byte_count, self.modified) == (other.inode, other.byte_count, other.modified)
+    }
+}
+
 /// What a name leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {

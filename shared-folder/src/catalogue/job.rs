@@ -109,7 +109,7 @@ impl Task {
             }
             self.job.done.store(hasher.byte_count(), Ordering::Relaxed);
         }
-        if identity_of(&self.file).ok() != Some(self.identity) {
+        if !identity_of(&self.file).is_ok_and(|now| now.has_content_of(&self.identity)) {
             return Err(HashError::Changed);
         }
         let (digest, pieces) = hasher.finish();

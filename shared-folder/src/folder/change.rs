@@ -1,10 +1,10 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
-use super::{Folder, FolderError, Shape, beneath};
+use super::{Folder, FolderError, Inode, Place, Shape, beneath};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, fsync, linkat, mkdirat, renameat, renameat_with, statat,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, mkdirat, renameat, renameat_with,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 use wire::path::SharedPath;
@@ -40,6 +40,9 @@ impl Folder {
         self.refuse_link_away(to)?;
         let gate = self.gate();
         rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;
+        if replace && from != to {
+            remove_other_link(&source, &stat)?;
+        }
         drop(gate);
         fsync(target.folder.as_fd())?;
         fsync(source.folder.as_fd())?;
@@ -73,8 +76,8 @@ impl Folder {
         }
     }
 
-    fn refuse_hidden(&self, stat: &rustix::fs::Stat) -> Result<(), FolderError> {
-        if self.is_hidden(super::Inode::of(stat)) { Err(FolderError::NotFound) } else { Ok(()) }
+    fn refuse_hidden(&self, stat: &Stat) -> Result<(), FolderError> {
+        if self.is_hidden(Inode::of(stat)) { Err(FolderError::NotFound) } else { Ok(()) }
     }
 
     /// Opens a folder below `path` (or the root) whose way has no link at all.
@@ -104,6 +107,16 @@ pub(crate) fn rename_at(
             Ok(unlinkat(from_folder, from, AtFlags::empty())?)
         }
         other => other.map_err(rename_error),
+    }
+}
+
+/// Renaming one hard link over another of the same file does nothing (POSIX); the old name goes all the same.
+fn remove_other_link(source: &Place<'_, '_>, before: &Stat) -> Result<(), FolderError> {
+    match statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(now) if now.st_nlink > 1 && Inode::of(&now) == Inode::of(before) => {
+            Ok(unlinkat(source.folder.as_fd(), source.name, AtFlags::empty())?)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -296,7 +296,7 @@ fn check_version(wanted: Option<Digest>, actual: Option<Digest>) -> Result<(), S
 /// The bytes may have changed between being hashed and being sent.
 fn check_unchanged(opened: &OpenFile) -> Result<(), Stop> {
     match identity_of(&opened.file) {
-        Ok(now) if now == opened.status.identity => Ok(()),
+        Ok(now) if now.has_content_of(&opened.status.identity) => Ok(()),
         _ => Err(Stop::Fail(changed())),
     }
 }
