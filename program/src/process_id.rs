@@ -58,7 +58,7 @@ fn keep(state: &StateFolder, drawn: &str) -> Option<ProcessId> {
     file.try_lock().ok()?;
     let mut text = String::new();
     // One byte more than an id has, to see that it ends there.
-    let read = file.by_ref().take(ID_DIGITS as u64 + 1).read_to_string(&mut text);
+    let read = Read::by_ref(&mut file).take(ID_DIGITS as u64 + 1).read_to_string(&mut text);
     if read.is_ok() && is_id(&text) {
         return Some(ProcessId { text, _kept: Some(file) });
     }
