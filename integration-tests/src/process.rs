@@ -3,21 +3,30 @@
 //!
 //! It must not know which program it is.
 
+use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::patience::HANG_TIME_MAX;
+use crate::patience::{HANG_TIME_MAX, eventually_true};
+
+/// So many looks in a row find a quiet program unchanged.
+const QUIET_LOOKS: usize = 20;
+/// Wide enough that no line of a test is broken.
+const TERMINAL_SIZE: Winsize = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// A running program. Dropping it kills it.
 pub struct Process {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<File>,
     /// What it wrote on standard output.
     pub output: Collected,
     /// What it wrote on standard error.
@@ -38,7 +47,29 @@ impl Process {
             output.clone().collect_from(child.stdout.take().unwrap()),
             errors.clone().collect_from(child.stderr.take().unwrap()),
         ];
-        Self { input: child.stdin.take(), child, output, errors, collectors }
+        let input = child.stdin.take().map(|stdin| File::from(OwnedFd::from(stdin)));
+        Self { input, child, output, errors, collectors }
+    }
+
+    /// Starts a program at a terminal of its own: what we type is its input, and all that it says is its
+    /// output.
+    ///
+    /// # Panics
+    /// When it cannot be started, or the system has no terminal left.
+    pub fn start_at_terminal(command: &mut Command) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        tcsetwinsize(&terminal, TERMINAL_SIZE).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let end = || File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        // The command keeps its ends of the terminal, and with them open it would never end for us.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let ours = File::from(terminal);
+        let output = Collected::default();
+        let collectors = vec![output.clone().collect_from(ours.try_clone().unwrap())];
+        Self { child, input: Some(ours), output, errors: Collected::default(), collectors }
     }
 
     /// Its process id.
@@ -75,6 +106,20 @@ impl Process {
         self.wait();
     }
 
+    /// Waits until none of its threads has anything to do, as when all that has arrived is dealt with.
+    ///
+    /// # Panics
+    /// When it is busy all the time, or has ended.
+    pub fn wait_until_quiet(&self) {
+        let (mut last, mut look_count) = (None, 0);
+        eventually_true("the program is quiet", || {
+            let now = threads_at_rest(self.id());
+            look_count = if now.is_some() && now == last { look_count + 1 } else { 0 };
+            last = now;
+            look_count >= QUIET_LOOKS
+        });
+    }
+
     /// Waits until it has ended and all that it said is collected.
     ///
     /// # Panics
@@ -107,6 +152,20 @@ impl Process {
         let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
         poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&time)).unwrap() > 0
     }
+}
+
+/// How often each thread of a process was scheduled, if all of them sleep.
+fn threads_at_rest(id: u32) -> Option<Vec<String>> {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    tasks
+        .map(|task| {
+            fs::read_to_string(task.ok()?.path().join("status")).ok().filter(|status| is_at_rest(status))
+        })
+        .collect()
+}
+
+fn is_at_rest(status: &str) -> bool {
+    status.lines().any(|line| line.starts_with("State:\tS"))
 }
 
 impl Drop for Process {

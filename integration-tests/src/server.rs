@@ -33,6 +33,7 @@ pub struct ServerSetup {
     environment: Vec<(String, String)>,
     served: Option<PathBuf>,
     state: Option<PathBuf>,
+    prologue: Option<String>,
     /// Its folders; the test may fill them before the start.
     pub scratch: Scratch,
 }
@@ -56,6 +57,7 @@ impl ServerSetup {
             environment: Vec::new(),
             served: None,
             state: None,
+            prologue: None,
             scratch: Scratch::new(),
         }
     }
@@ -95,6 +97,12 @@ impl ServerSetup {
         self
     }
 
+    /// Starts it from a shell that does this first, such as `ulimit -n 40`.
+    pub fn after_shell(mut self, prologue: &str) -> Self {
+        self.prologue = Some(prologue.to_owned());
+        self
+    }
+
     /// Puts a file into the share.
     pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         self.scratch.put(path, bytes);
@@ -120,13 +128,21 @@ impl ServerSetup {
     }
 
     fn start_process(&self) -> Process {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.program();
         command.args(["--listen", &self.listen]).arg("--state-dir");
         command.arg(self.state.clone().unwrap_or_else(|| self.scratch.state()));
         command.args(&self.options).arg(self.served.clone().unwrap_or_else(|| self.scratch.share()));
         command.env("HOME", self.scratch.home()).env_remove("RUST_LOG").env_remove("XDG_STATE_HOME");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Process::start(&mut command)
+    }
+
+    /// The program itself, perhaps below a shell that becomes it.
+    fn program(&self) -> Command {
+        let Some(prologue) = &self.prologue else { return Command::new(&self.binary) };
+        let mut shell = Command::new("bash");
+        shell.arg("-c").arg(format!("{prologue}; exec \"$0\" \"$@\"")).arg(&self.binary);
+        shell
     }
 }
 
@@ -214,6 +230,11 @@ impl Server {
         eventually_true("the server has closed every connection", || {
             socket_count(&self.process) <= self.own_socket_count
         });
+    }
+
+    /// Waits until it has dealt with all that has arrived.
+    pub fn wait_until_quiet(&self) {
+        self.process.wait_until_quiet();
     }
 
     /// How many descriptors it has open.

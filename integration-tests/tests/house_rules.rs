@@ -1,5 +1,10 @@
 //! The rules of the house that neither Cargo nor clippy holds: what each part must not know, that arrows point
 //! down, and that nothing grows beyond what one can read.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking, in its helpers too"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -84,6 +84,7 @@ fn landing_of(entry: &Entry) -> Landing {
         byte_count: Some(byte_count),
         modified: Some(entry.modified),
         executable: Some(entry.executable),
+        spares_links: true,
         resumable: byte_count > PIECE_BYTES,
         ..Landing::default()
     }
@@ -108,14 +109,19 @@ struct Open<'a> {
     /// The digest of the version that is fetched, where it is known.
     version: Option<Digest>,
     spans: Vec<Span>,
-    is_continued: bool,
+    /// How many bytes had arrived when the connection was made again.
+    kept: u64,
 }
 
 impl<'a> Attempts<'a> {
     fn once(&mut self) -> Result<Fetched, FetchError> {
         if let Some(open) = self.open.take() {
-            let version = self.version_of(&open)?;
-            return self.fill(Open { version: Some(version), is_continued: true, ..open }, version);
+            let version = match self.version_of(&open) {
+                Ok(version) => version,
+                Err(error) => return Err(self.keep_open(open, error)),
+            };
+            let kept = open.incoming.received();
+            return self.fill(Open { version: Some(version), kept, ..open }, version);
         }
         self.watch.restarted();
         if self.fetch.entry.byte_count.get() <= PIECE_BYTES {
@@ -133,7 +139,7 @@ impl<'a> Attempts<'a> {
         }
         let (spans, version) = (differing(&base, &pieces), pieces.digest);
         self.watch.reused(pieces.byte_count - byte_count(&spans));
-        self.fill(Open { incoming, version: Some(version), spans, is_continued: false }, version)
+        self.fill(Open { incoming, version: Some(version), spans, kept: 0 }, version)
     }
 
     /// The version that was being fetched, if the file is still the same.
@@ -156,12 +162,13 @@ impl<'a> Attempts<'a> {
                 return Err(self.keep_open(open, error));
             }
         }
-        let is_continued = open.is_continued;
+        let kept = open.kept;
         match open.incoming.finish(self.fetch.entry.byte_count.get(), Some(version)).map_err(FetchError::from)
         {
             // What came before the connection was lost may be of another version: the pieces will tell.
-            Err(FetchError::WrongDigest { .. }) if is_continued => Err(changed().into()),
-            other => Ok(other?.into()),
+            Err(FetchError::WrongDigest { .. }) if kept > 0 => Err(changed().into()),
+            Err(error) => Err(error),
+            Ok(landed) => Ok(Fetched { reused: landed.reused + kept, ..landed.into() }),
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Landing {
     pub new: bool,
     /// Replace only this state of the target.
     pub replaces: Option<Identity>,
+    /// Replace no link: who put it there wants what it leads to.
+    pub spares_links: bool,
     /// Keep what arrived when the transfer breaks, and begin with what an earlier one left.
     pub resumable: bool,
     /// Sync data and folder before saying that it landed.
@@ -102,11 +104,11 @@ pub trait SectionSource {
     /// Bytes that were not read yet.
     fn left(&self) -> u64;
 
-    /// Fills `target`, which is not longer than what is left.
+    /// Puts at least one byte into `target`, which is neither empty nor longer than what is left; gives how many.
     ///
     /// # Errors
-    /// When the bytes do not arrive.
-    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError>;
+    /// When none arrives.
+    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError>;
 }
 
 impl SectionSource for SectionBytes<'_> {
@@ -114,8 +116,8 @@ impl SectionSource for SectionBytes<'_> {
         SectionBytes::left(self)
     }
 
-    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError> {
-        SectionBytes::read_exact(self, target)
+    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
+        SectionBytes::read_some(self, target)
     }
 }
 
@@ -124,13 +126,13 @@ impl SectionSource for &[u8] {
         self.len() as u64
     }
 
-    fn read_exact(&mut self, target: &mut [u8]) -> Result<(), ReceiveError> {
+    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
         let (now, later) = self.split_at(target.len().min(self.len()));
         if let Some(start) = target.get_mut(..now.len()) {
             start.copy_from_slice(now);
         }
         *self = later;
-        Ok(())
+        Ok(now.len())
     }
 }
 
@@ -172,7 +174,7 @@ impl<'a> Incoming<'a> {
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
         let place = folder.place(path)?;
-        let old = target_status(folder, &place, path)?;
+        let old = target_status(folder, &place, path, landing.spares_links)?;
         check_target(old.as_ref(), &landing)?;
         check_space(place.folder.as_fd(), landing.byte_count)?;
         let temporary = Temporary::open(place.folder.as_fd(), place.name, landing.resumable, old.is_some())?;
@@ -226,9 +228,12 @@ impl<'a> Incoming<'a> {
             let wanted = usize::try_from(bytes.left()).unwrap_or(usize::MAX).min(BUFFER_BYTES);
             let mut buffer = self.hashing()?.buffer(wanted);
             buffer.resize(wanted, 0);
-            bytes.read_exact(&mut buffer)?;
-            self.received += wanted as u64;
+            let (count, outcome) = fill(bytes, &mut buffer);
+            // What came before the end is kept: the landing may go on over another connection.
+            buffer.truncate(count);
+            self.received += count as u64;
             self.store(buffer)?;
+            outcome?;
         }
         Ok(())
     }
@@ -392,13 +397,27 @@ impl Drop for Incoming<'_> {
     }
 }
 
+/// Fills `target` as far as bytes arrive; gives how many did, and why not all.
+fn fill(bytes: &mut impl SectionSource, target: &mut [u8]) -> (usize, Result<(), ReceiveError>) {
+    let mut count = 0;
+    while count < target.len() {
+        match bytes.read_some(target.get_mut(count..).unwrap_or_default()) {
+            Ok(more) => count += more,
+            Err(lost) => return (count, Err(lost)),
+        }
+    }
+    (count, Ok(()))
+}
+
 /// What stands at the target; a link that leads nowhere or outside is refused, never replaced.
 fn target_status(
     folder: &Folder,
     place: &Place<'_, '_>,
     path: &SharedPath,
+    spares_links: bool,
 ) -> Result<Option<Status>, LandingError> {
     match folder.status_in(place, path) {
+        Ok((_, true)) if spares_links => Err(FolderError::NotAFile.into()),
         Ok((status, _)) => Ok(Some(status)),
         // What is hidden is not found either, but its name is taken.
         Err(FolderError::NotFound) if folder.is_name_free(place) => Ok(None),

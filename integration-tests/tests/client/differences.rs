@@ -70,6 +70,8 @@ fn assert_only_the_wrong_piece_comes_again(direction: Direction, command: &str) 
     let sticky = Proxy::start(server.address(), move |_| Fault::Stall(direction, stuck_at));
     let mut process = client!(server.scratch(), sticky.address()).start(&[command]);
     eventually_true("the transfer is in its middle", || sticky.byte_count(direction) >= stuck_at);
+    process.wait_until_quiet();
+    server.wait_until_quiet();
     process.kill();
     // The same length and the same time: only the digest tells.
     put_source(&new);

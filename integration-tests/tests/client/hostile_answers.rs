@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 const CONTENT: &[u8] = b"hello";
 
+/// Makes the bytes of an answer from the request's id.
+type Answer = fn(&Value) -> Vec<u8>;
+
 fn entry(path: &str, byte_count: u64) -> Value {
     json!({"path": path, "kind": "text", "byte_count": byte_count, "modified": "2026-11-20T12:00:00Z"})
 }
@@ -123,7 +126,7 @@ fn a_wrong_digest_is_exit_code_four() {
 
 #[test]
 fn more_or_fewer_bytes_than_announced_never_land() {
-    let answers: [(&str, fn(&Value) -> Vec<u8>); 6] = [
+    let answers: [(&str, Answer); 6] = [
         ("an extra section", |id| {
             let sections = [section_of(number(id), 0, CONTENT), section_of(number(id), 5, b"extra")].concat();
             read_answer(id, 5, &sections, &end(id, b"helloextra"))
@@ -151,7 +154,7 @@ fn more_or_fewer_bytes_than_announced_never_land() {
 
 #[test]
 fn lines_that_break_the_rules_never_land() {
-    let answers: [(&str, fn(&Value) -> Vec<u8>); 7] = [
+    let answers: [(&str, Answer); 7] = [
         ("no JSON", |_| b"hello\n".to_vec()),
         ("a line without an end", |_| vec![b'{'; 1 << 20]),
         ("a deep line", |id| {

@@ -79,7 +79,7 @@ fn failures_go_to_standard_error() {
 fn progress_is_shown_where_it_is_asked_for_and_never_on_standard_output() {
     let server = server!().file("film.mov", vec![7; 4 << 20]).start();
     let client = client!(server.scratch(), server.address());
-    let quiet = client.clone().run_json(&["READ film.mov"]).expect_done();
+    let quiet = client.run_json(&["READ film.mov"]).expect_done();
     assert_eq!(quiet.errors, "", "standard error is no terminal");
     let always =
         client.clone().options(&["--progress", "always"]).run_json(&["READ film.mov two.mov"]).expect_done();

@@ -31,11 +31,20 @@ fn sticky_proxy(server: &Server, direction: Direction) -> (Proxy, Arc<AtomicBool
 }
 
 /// Starts a transfer that gets stuck in the middle.
-fn stuck_transfer(client: &Client, proxy: &Proxy, direction: Direction, command: &str) -> Process {
-    let mut process = client.start(&[command]);
+fn stuck_transfer(client: &Client, (server, proxy): (&Server, &Proxy), direction: Direction) -> Process {
+    let mut process = client.start(&[command_of(direction)]);
     process.close_input();
     eventually_true("the transfer is stuck in the middle", || proxy.byte_count(direction) >= STUCK_AT);
+    process.wait_until_quiet();
+    server.wait_until_quiet();
     process
+}
+
+fn command_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToClient => "READ film.mov",
+        Direction::ToServer => "WRITE film.mov",
+    }
 }
 
 /// What a transfer may cost that continues: what was not there yet, the piece in which it was stuck, and lines.
@@ -57,7 +66,7 @@ fn a_download_continues_after_kill_minus_nine_of_the_client() {
     server.scratch().put_local("film.mov", b"old");
     let (proxy, is_sticky) = sticky_proxy(&server, Direction::ToClient);
     let client = client!(server.scratch(), proxy.address());
-    let mut process = stuck_transfer(&client, &proxy, Direction::ToClient, "READ film.mov");
+    let mut process = stuck_transfer(&client, (&server, &proxy), Direction::ToClient);
     process.kill();
     assert_eq!(server.scratch().local_file("film.mov"), b"old", "before it was verified");
     is_sticky.store(false, Ordering::SeqCst);
@@ -75,7 +84,7 @@ fn an_upload_continues_after_kill_minus_nine_of_the_client() {
     server.scratch().put_local("film.mov", &content);
     let (proxy, is_sticky) = sticky_proxy(&server, Direction::ToServer);
     let client = client!(server.scratch(), proxy.address());
-    let mut process = stuck_transfer(&client, &proxy, Direction::ToServer, "WRITE film.mov");
+    let mut process = stuck_transfer(&client, (&server, &proxy), Direction::ToServer);
     process.kill();
     assert_eq!(server.scratch().shared("film.mov"), b"old");
     is_sticky.store(false, Ordering::SeqCst);
@@ -88,7 +97,7 @@ fn an_upload_continues_after_kill_minus_nine_of_the_client() {
 
 /// A server is killed in the middle of a transfer and started again elsewhere; the same client must end
 /// well, having sent nothing twice but a piece.
-fn assert_survives_a_killed_server(direction: Direction, command: &str) {
+fn assert_survives_a_killed_server(direction: Direction) {
     let content = bytes("film", LENGTH);
     let mut server = server!().start();
     match direction {
@@ -97,7 +106,7 @@ fn assert_survives_a_killed_server(direction: Direction, command: &str) {
     }
     let (proxy, is_sticky) = sticky_proxy(&server, direction);
     let client = client!(server.scratch(), proxy.address()).options(&["--json"]);
-    let mut process = stuck_transfer(&client, &proxy, direction, command);
+    let mut process = stuck_transfer(&client, (&server, &proxy), direction);
     server.kill();
     server.start_again();
     proxy.set_target(server.address());
@@ -111,12 +120,12 @@ fn assert_survives_a_killed_server(direction: Direction, command: &str) {
 
 #[test]
 fn a_download_survives_kill_minus_nine_of_the_server() {
-    assert_survives_a_killed_server(Direction::ToClient, "READ film.mov");
+    assert_survives_a_killed_server(Direction::ToClient);
 }
 
 #[test]
 fn an_upload_survives_kill_minus_nine_of_the_server() {
-    assert_survives_a_killed_server(Direction::ToServer, "WRITE film.mov");
+    assert_survives_a_killed_server(Direction::ToServer);
 }
 
 #[test]
@@ -125,7 +134,7 @@ fn ctrl_c_keeps_what_arrived_and_says_how_to_continue() {
     let server = server!().file("film.mov", &content).start();
     let (proxy, is_sticky) = sticky_proxy(&server, Direction::ToClient);
     let client = client!(server.scratch(), proxy.address());
-    let mut process = stuck_transfer(&client, &proxy, Direction::ToClient, "READ film.mov");
+    let mut process = stuck_transfer(&client, (&server, &proxy), Direction::ToClient);
     process.signal(Signal::INT);
     let outcome = Outcome::of(&mut process).expect_code(130);
     assert!(outcome.errors.contains("again") || outcome.errors.contains("continue"), "{outcome:?}");
@@ -142,7 +151,7 @@ fn ctrl_c_during_an_upload_leaves_the_old_file_and_the_upload_continues() {
     server.scratch().put_local("film.mov", &content);
     let (proxy, is_sticky) = sticky_proxy(&server, Direction::ToServer);
     let client = client!(server.scratch(), proxy.address());
-    let mut process = stuck_transfer(&client, &proxy, Direction::ToServer, "WRITE film.mov");
+    let mut process = stuck_transfer(&client, (&server, &proxy), Direction::ToServer);
     process.signal(Signal::INT);
     Outcome::of(&mut process).expect_code(130);
     assert_eq!(server.scratch().shared("film.mov"), b"old");

@@ -71,7 +71,7 @@ fn many_small_files_go_both_ways() {
     let server = server!().start();
     let local = server.scratch().local();
     (0..2000).for_each(|i| {
-        server.scratch().put_local(&format!("tree/{}/{i}.bin", i % 7), bytes(&i.to_string(), 4096))
+        server.scratch().put_local(&format!("tree/{}/{i}.bin", i % 7), bytes(&i.to_string(), 4096));
     });
     let client = client!(server.scratch(), server.address());
     client.run_json(&["WRITE -r tree"]).expect_done();

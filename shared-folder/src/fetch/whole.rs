@@ -23,7 +23,7 @@ impl Attempts<'_> {
             Ok(incoming) => incoming,
             Err(error) => return Err(refuse(session, id, due, error.into(), &mut self.retry)),
         };
-        let spans = due.spans().to_vec();
+        let (spans, due_bytes) = (due.spans().to_vec(), due.left());
         self.fetch.entry = reading.entry.clone();
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
         match receive(session, id, due, &mut sink, (self.watch, &mut self.retry)) {
@@ -31,8 +31,8 @@ impl Attempts<'_> {
                 check_whole(&reading, &end)?;
                 Ok(incoming.finish(reading.byte_count.get(), Some(end.digest))?.into())
             }
-            Err(error) if incoming.position() > PIECE_BYTES => {
-                let open = Open { incoming, version: reading.file_digest, spans, is_continued: false };
+            Err(error) if due_bytes > PIECE_BYTES && incoming.position() > 0 => {
+                let open = Open { incoming, version: reading.file_digest, spans, kept: 0 };
                 Err(self.keep_open(open, error))
             }
             Err(error) => Err(error),

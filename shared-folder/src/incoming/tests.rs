@@ -47,6 +47,53 @@ fn names(place: &Path) -> Vec<String> {
     names
 }
 
+/// Bytes of a connection that is lost after some of them.
+struct Torn<'a> {
+    bytes: &'a [u8],
+    announced: u64,
+}
+
+impl SectionSource for Torn<'_> {
+    fn left(&self) -> u64 {
+        self.announced
+    }
+
+    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
+        if self.bytes.is_empty() {
+            return Err(ReceiveError::Closed(wire::connection::Half::Section));
+        }
+        self.announced -= self.bytes.len().min(target.len()) as u64;
+        self.bytes.read_some(target)
+    }
+}
+
+#[test]
+fn a_landing_goes_on_at_the_very_byte_after_any_number_of_torn_sections() {
+    let (_place, folder) = share();
+    let bytes = content(2 * MIB + 9, 1);
+    let mut incoming = Incoming::begin(&folder, &path("a"), resumable(bytes.len())).unwrap();
+    for at in (0..MIB).step_by(5000).take(100) {
+        let mut torn = Torn { bytes: &bytes[at..at + 5000], announced: (MIB - at) as u64 };
+        assert!(matches!(incoming.section(at as u64, &mut torn), Err(LandingError::Receive(_))));
+        assert_eq!(incoming.position(), at as u64 + 5000);
+    }
+    send(&mut incoming, &bytes, 500_000).unwrap();
+    incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
+}
+
+#[test]
+fn a_link_is_replaced_only_where_links_are_not_spared() {
+    let (place, folder) = share();
+    std::fs::write(place.path().join("file"), b"old").unwrap();
+    symlink("file", place.path().join("link")).unwrap();
+    let begin = |spares_links| {
+        let landing = Landing { spares_links, ..Landing::default() };
+        Incoming::begin(&folder, &path("link"), landing).map(drop)
+    };
+    assert!(matches!(begin(true), Err(LandingError::Folder(FolderError::NotAFile))));
+    assert!(begin(false).is_ok());
+}
+
 #[derive(Default)]
 struct Recorder {
     steps: Mutex<Vec<Step>>,

@@ -88,6 +88,7 @@ impl<'a> Session<'a> {
             executable: write.executable,
             new: write.new,
             replaces,
+            spares_links: false,
             resumable: write.base_wanted && byte_count.is_some_and(|count| count > PIECE_BYTES),
             synced: true,
             probe: share.probe.clone(),

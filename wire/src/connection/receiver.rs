@@ -242,7 +242,12 @@ impl SectionBytes<'_> {
         Ok(())
     }
 
-    fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
+    /// Puts at least one byte into `target`, and at most what is left; gives how many. None where nothing is left
+    /// or `target` is empty.
+    ///
+    /// # Errors
+    /// When the connection ends, breaks or stalls first.
+    pub fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
         let receiver = &mut *self.receiver;
         let wanted = target.len().min(usize::try_from(receiver.unread).unwrap_or(usize::MAX));
         let target = target.get_mut(..wanted).unwrap_or_default();
