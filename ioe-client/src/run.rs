@@ -13,6 +13,7 @@ use clap::CommandFactory as _;
 use log::LevelFilter;
 use program::command_line::{self, generate, with_environment};
 use program::exit::ExitStatus;
+use program::file_limit;
 use program::input_line::{BoundedLines, InputLine};
 use program::logging::{LogFormat, start_logging};
 use program::output::Output;
@@ -46,6 +47,9 @@ pub(crate) fn run() -> ExitStatus {
 
 fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     let interrupt = Interrupt::default();
+    if let Err(error) = file_limit::outlive() {
+        log::warn!("a file-size limit ends the program at once: {error}");
+    }
     if let Err(error) = interrupt.install() {
         log::warn!("signals end the program at once: {error}");
     }

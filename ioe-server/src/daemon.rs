@@ -6,6 +6,7 @@ use crate::sweeper::Sweeper;
 use crossbeam_channel::{after, never, select};
 use program::console_input::{ConsoleEvent, ConsoleInput};
 use program::exit::ExitStatus;
+use program::file_limit;
 use program::output::Output;
 use program::ready::announce;
 use program::stop::{Stop, StopSignals};
@@ -17,6 +18,7 @@ use wire::net::service::{Serve, Service};
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let Config { listener, host, admission, drain_timeout, console, state } = config;
     let signals = StopSignals::install()?;
+    file_limit::outlive()?;
     let service = Service::start(listener, admission, Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();
     announce(&output, &service.address());

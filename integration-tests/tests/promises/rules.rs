@@ -49,3 +49,27 @@ fn each_file_says_what_it_is_for_and_is_short_enough_to_be_read() {
         assert!(line_count < LINE_COUNT_MAX, "{} has {line_count} lines", path.display());
     }
 }
+
+#[test]
+fn each_test_that_the_readme_names_exists() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(package.join("README.md")).unwrap();
+    let named = readme.split('`').skip(1).step_by(2).filter(|name| name.contains("::"));
+    for name in named.clone() {
+        let mut parts = name.split("::");
+        let file = format!("tests/{}/{}.rs", parts.next().unwrap(), parts.next().unwrap());
+        let text = fs::read_to_string(package.join(&file)).unwrap_or_else(|_| panic!("{name}: no {file}"));
+        let is_there = parts.next().is_none_or(|test| text.contains(&format!("fn {test}()")));
+        assert!(is_there, "{name} is not there");
+    }
+    assert!(named.count() > 50, "the table of cases is gone");
+}
+
+#[test]
+fn each_case_has_a_line_in_the_readme() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for case in 1..=51 {
+        let line = readme.lines().find(|line| line.starts_with(&format!("| {case} | ")));
+        assert!(line.is_some_and(|line| line.contains("::") || line.contains("*open*")), "case {case}");
+    }
+}

@@ -87,6 +87,19 @@ impl RemoteError {
         }
     }
 
+    /// Whether the connection is gone, as it may be when nobody used it for a while; an end that is there and silent
+    /// has been waited for long enough.
+    #[must_use]
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Receive(ReceiveError::TimedOut(_)) | Self::Send(SendError::TimedOut) => false,
+            Self::Closed | Self::Receive(_) | Self::Send(_) | Self::Dismissed { .. } => {
+                self.recovery() == Recovery::Reconnect
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the session can be used for the next request.
     #[must_use]
     pub fn keeps_session(&self) -> bool {

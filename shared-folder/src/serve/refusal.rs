@@ -66,8 +66,8 @@ impl From<FolderError> for Refusal {
             }
             FolderError::IntoItself | FolderError::BadName => ErrorCode::BadPath,
             FolderError::ReadOnly => ErrorCode::ReadOnly,
-            FolderError::NoSpace => ErrorCode::NoSpace,
-            FolderError::TooLarge => ErrorCode::TooLarge,
+            // Our own limit says `too_large`; one of the system's is a want of space like a quota.
+            FolderError::NoSpace | FolderError::TooLarge => ErrorCode::NoSpace,
             FolderError::Unsteady => ErrorCode::Busy,
             FolderError::Failed(_) => ErrorCode::Internal,
         };
