@@ -49,14 +49,14 @@ impl Client {
         let Some(Understood { name, command }) = understand(line) else { return Step::Done };
         let outcome = match command {
             Ok(Command::Quit) => return Step::Quit,
-            Ok(command) => self.run_command(&command),
-            Err(failure) => Err(self.failed(&name, None, &failure)),
+            Ok(command) => self.run_command(&command).map_err(|code| (code, command.is_resumable())),
+            Err(failure) => Err((self.failed(&name, None, &failure), false)),
         };
         self.report.flush();
         match outcome {
             Ok(()) => Step::Done,
-            Err(code) => {
-                self.tell_how_to_continue(line, &name, code);
+            Err((code, is_resumable)) => {
+                self.tell_how_to_continue(line, is_resumable, code);
                 Step::Failed(code)
             }
         }
@@ -146,12 +146,11 @@ impl Client {
         if cancel.is_cancelled() { Err(Code::Interrupted) } else { outcome }
     }
 
-    fn tell_how_to_continue(&self, line: &str, name: &str, code: Code) {
+    fn tell_how_to_continue(&self, line: &str, is_resumable: bool, code: Code) {
         let is_interrupted = code == Code::Interrupted;
-        let is_transfer = matches!(name, "read" | "write");
-        if is_interrupted && !is_transfer {
+        if is_interrupted && !is_resumable {
             self.report.note("interrupted");
-        } else if is_transfer && (is_interrupted || code == Code::ConnectionLost) {
+        } else if is_resumable && (is_interrupted || code == Code::ConnectionLost) {
             let word = if is_interrupted { "interrupted" } else { "connection lost" };
             let typed = self.how_to_type(line.trim());
             self.report.note(format_args!("{word}; what has arrived is kept. To continue: {typed}"));
@@ -165,6 +164,9 @@ impl Client {
         }
         let mut words = vec!["ioe-client".to_owned()];
         words.extend(self.address().map(ToString::to_string));
+        if self.config.plaintext {
+            words.push("--plaintext".to_owned());
+        }
         if self.config.dir != std::path::Path::new(".") {
             words.extend(["--dir".to_owned(), shell_quoted(&self.config.dir.to_string_lossy())]);
         }

@@ -29,6 +29,17 @@ pub(crate) enum Command {
     Quit,
 }
 
+impl Command {
+    /// Whether it goes on where it was broken off when it is typed again: what flows through a pipe does not.
+    pub(crate) fn is_resumable(&self) -> bool {
+        match self {
+            Self::Read { local, .. } => local.as_deref() != Some("-"),
+            Self::Write { locals, .. } => locals.iter().all(|local| local != "-"),
+            _ => false,
+        }
+    }
+}
+
 /// On which terms a file is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WriteTerms {

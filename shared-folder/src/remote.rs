@@ -5,6 +5,7 @@
 
 mod retry;
 mod dialer;
+mod several;
 mod listing;
 mod session;
 mod error;
@@ -17,6 +18,7 @@ pub use listing::{Listed, ListedName, Listing};
 pub use retry::Retry;
 pub(crate) use session::EMPTY_SECTIONS_MAX;
 pub use session::{Found, PiecesOf, Session};
+pub use several::Several;
 
 /// What a transfer tells while it runs; called by the thread that transfers.
 pub trait Watch: Sync {
@@ -131,9 +133,7 @@ impl Remote {
     ) -> Result<T, RemoteError> {
         let was_open = self.is_open();
         match act(self.session()?) {
-            Err(error)
-                if was_open && repeat == Repeat::Harmless && error.recovery() == Recovery::Reconnect =>
-            {
+            Err(error) if was_open && repeat == Repeat::Harmless && error.is_gone() => {
                 log::debug!("the request is sent again: {error}");
                 self.session = None;
                 act(self.session()?)

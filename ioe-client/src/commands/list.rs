@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::failure::{Code, Failure};
 use crate::here::Here;
 use crate::render::{Report, ShownListing};
-use shared_folder::remote::{ListedName, Listing, Recovery, RemoteError, Session};
+use shared_folder::remote::{ListedName, Listing, RemoteError, Session};
 use wire::error_code::ErrorCode;
 
 pub(super) fn list(client: &mut Client, folder: Option<&str>, recursive: bool) -> Result<(), Code> {
@@ -37,7 +37,7 @@ type Ask<'a> = &'a dyn for<'s> Fn(&'s mut Session) -> Result<Listing<'s>, Remote
 fn show(client: &mut Client, command: &'static str, ask: Ask<'_>) -> Result<u64, Failure> {
     let was_open = client.remote()?.is_open();
     let shown = match show_once(client, command, ask) {
-        Err((false, error)) if was_open && error.recovery() == Recovery::Reconnect => {
+        Err((false, error)) if was_open && error.is_gone() => {
             client.remote()?.abandon();
             show_once(client, command, ask)
         }

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::failure::{Code, Failure};
 use crate::local::{ITEMS_MAX, too_many};
 use crate::pattern::Pattern;
-use shared_folder::remote::{ListedName, RemoteError, Repeat, Unwatched};
+use shared_folder::remote::{Found, ListedName, RemoteError, Repeat};
 use wire::error_code::ErrorCode;
 use wire::message::{Entry, Kind};
 use wire::path::SharedPath;
@@ -22,14 +22,38 @@ impl Named {
     }
 }
 
-/// What `text` names. Something that is called exactly so comes before a pattern, and a pattern that is not
+/// What each of `texts` names. Something that is called exactly so comes before a pattern, and a pattern that is not
 /// `recursive` means files alone.
-pub(super) fn find(client: &mut Client, text: &str, recursive: bool) -> Result<Vec<Named>, Failure> {
+pub(super) fn find(
+    client: &mut Client,
+    texts: &[String],
+    recursive: bool,
+) -> Result<Vec<Result<Vec<Named>, Failure>>, Failure> {
     client.remote()?;
-    let path = client.here.resolve(text)?;
-    let ask =
-        client.remote()?.ask(Repeat::Harmless, |session| session.stat(path.as_ref(), false, &Unwatched));
-    match (ask, Pattern::find(text)) {
+    let paths: Vec<_> = texts.iter().map(|text| client.here.resolve(text)).collect();
+    let sound: Vec<_> = paths.iter().flatten().cloned().collect();
+    let mut found =
+        client.remote()?.ask(Repeat::Harmless, |session| session.stat_several(&sound))?.into_iter();
+    let mut all = Vec::new();
+    for (text, path) in texts.iter().zip(paths) {
+        all.push(match path {
+            Ok(path) => match found.next() {
+                Some(outcome) => one(client, (text, path), outcome, recursive),
+                None => Ok(Vec::new()),
+            },
+            Err(error) => Err(error.into()),
+        });
+    }
+    Ok(all)
+}
+
+fn one(
+    client: &mut Client,
+    (text, path): (&str, Option<SharedPath>),
+    outcome: Result<Found, RemoteError>,
+    recursive: bool,
+) -> Result<Vec<Named>, Failure> {
+    match (outcome, Pattern::find(text)) {
         (Ok(found), _) => Ok(vec![Named { path, entry: found.entry }]),
         (Err(error), Some(pattern)) if error.refusal() == Some(ErrorCode::NotFound) => {
             matches(client, &pattern, recursive)

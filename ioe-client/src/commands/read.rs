@@ -30,8 +30,15 @@ pub(super) fn run(
     }
     let mut failures = Failures::default();
     let mut wanted = Vec::new();
-    for text in texts {
-        match find(client, text, recursive) {
+    let found = match find(client, texts, recursive) {
+        Ok(found) => found,
+        Err(failure) => {
+            let path = texts.first().map(|text| whole(client, text));
+            return Err(client.failed(COMMAND, path.as_deref(), &failure));
+        }
+    };
+    for (text, named) in texts.iter().zip(found) {
+        match named {
             Ok(named) => wanted.extend(named),
             Err(failure) => failures.add(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
         }

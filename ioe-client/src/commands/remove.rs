@@ -5,6 +5,7 @@ use super::{Failures, whole};
 use crate::client::Client;
 use crate::failure::{Code, Failure};
 use crate::pattern::Pattern;
+use program::exit::ExitStatus;
 use shared_folder::remote::Repeat;
 use wire::path::SharedPath;
 
@@ -19,18 +20,24 @@ pub(super) fn run(client: &mut Client, texts: &[String], recursive: bool) -> Res
             }
             Err(failure) => failures.add(client.failed("delete", Some(&whole(client, text)), &failure)),
         }
+        // Without a connection, each of them would only say so again.
+        if failures.0.is_some_and(|code| code.exit_status() == ExitStatus::ConnectionLost) {
+            break;
+        }
     }
     failures.into_result()
 }
 
 /// A plain name is not looked up before: what it is, the server sees best.
-fn paths(client: &mut Client, text: &str) -> Result<Vec<SharedPath>, Failure> {
+fn paths(client: &mut Client, text: &String) -> Result<Vec<SharedPath>, Failure> {
     client.remote()?;
     let path = client.here.below(text)?;
     if Pattern::find(text).is_none() {
         return Ok(vec![path]);
     }
-    Ok(find(client, text, true)?.into_iter().filter_map(|Named { path, .. }| path).collect())
+    let found = find(client, std::slice::from_ref(text), true)?;
+    let named: Vec<Named> = found.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    Ok(named.into_iter().filter_map(|named| named.path).collect())
 }
 
 fn remove(client: &mut Client, path: &SharedPath, recursive: bool) -> Result<(), Code> {

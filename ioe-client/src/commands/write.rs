@@ -8,9 +8,8 @@ use crate::local::{self, Below, ITEMS_MAX, joined, too_many};
 use crate::pattern::Pattern;
 use crate::render::{Report, Transferred};
 use crate::transfers::{Done, Item, Work, transfer};
-use shared_folder::remote::{Remote, RemoteError, Repeat, Session, Unwatched, Watch};
+use shared_folder::remote::{Repeat, Unwatched, Watch};
 use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, Sent, send_many, send_pipe};
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -211,10 +210,13 @@ impl Batch {
             self.folders.extend(self.target.folder.clone());
         }
         let folders = std::mem::take(&mut self.folders);
-        let made = client.remote().and_then(|remote| make_folders(remote, &folders).map_err(Failure::from));
+        let made = client.remote().and_then(|remote| {
+            remote.ask(Repeat::Harmless, |session| session.make_folders(&folders)).map_err(Failure::from)
+        });
         match made {
-            Ok(refused) => {
-                for (path, error) in refused {
+            Ok(made) => {
+                for (path, outcome) in folders.iter().zip(made) {
+                    let Err(error) = outcome else { continue };
                     failures.add(client.failed(COMMAND, Some(path.as_str()), &error.into()));
                 }
                 self.send(client, failures);
@@ -248,45 +250,6 @@ impl Batch {
             report.note(format_args!("files that were not tried or not completed: {left}"));
         }
     }
-}
-
-/// Makes folders, many requests at a time; gives those that were refused.
-fn make_folders(
-    remote: &mut Remote,
-    folders: &[SharedPath],
-) -> Result<Vec<(SharedPath, RemoteError)>, RemoteError> {
-    if folders.is_empty() {
-        return Ok(Vec::new());
-    }
-    remote.ask(Repeat::Harmless, |session| {
-        let (mut refused, mut asked) = (Vec::new(), VecDeque::new());
-        for folder in folders {
-            if asked.len() >= session.in_flight_max().min(FOLDERS_IN_FLIGHT_MAX) {
-                take_made(session, &mut asked, &mut refused)?;
-            }
-            asked.push_back((session.ask_make_folder(folder)?, folder));
-        }
-        while !asked.is_empty() {
-            take_made(session, &mut asked, &mut refused)?;
-        }
-        Ok(refused)
-    })
-}
-
-/// Paths may be long, and nobody reads answers while requests are written: so many fit into any socket's buffer.
-const FOLDERS_IN_FLIGHT_MAX: usize = 8;
-
-fn take_made(
-    session: &mut Session,
-    asked: &mut VecDeque<(u64, &SharedPath)>,
-    refused: &mut Vec<(SharedPath, RemoteError)>,
-) -> Result<(), RemoteError> {
-    let Some((id, folder)) = asked.pop_front() else { return Ok(()) };
-    match session.made(id) {
-        Err(error) if error.keeps_session() => refused.push((folder.clone(), error)),
-        other => other?,
-    }
-    Ok(())
 }
 
 fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut Failures) {

@@ -79,7 +79,7 @@ impl RemoteError {
             Self::Dial(DialError::Unreachable { .. }) => Recovery::Reconnect,
             Self::Opening { source, .. } => opening_recovery(source),
             Self::Dismissed { code, .. } => dismissal_recovery(*code),
-            Self::Refused { code: ErrorCode::Busy, .. } => Recovery::Later,
+            Self::Refused { code: ErrorCode::Busy | ErrorCode::Stopping, .. } => Recovery::Later,
             Self::Refused { code: ErrorCode::Changed, .. } => Recovery::StartOver,
             Self::Refused { .. } | Self::Dial(_) | Self::Protocol(_) | Self::Message(_) | Self::Cancelled => {
                 Recovery::None
@@ -90,7 +90,7 @@ impl RemoteError {
     /// Whether the connection is gone, as it may be when nobody used it for a while; an end that is there and silent
     /// has been waited for long enough.
     #[must_use]
-    pub(crate) fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         match self {
             Self::Receive(ReceiveError::TimedOut(_)) | Self::Send(SendError::TimedOut) => false,
             Self::Closed | Self::Receive(_) | Self::Send(_) | Self::Dismissed { .. } => {

@@ -18,6 +18,8 @@ const WORKING_SAME_TIME_MAX: Duration = Duration::from_secs(600);
 pub(crate) const EMPTY_SECTIONS_MAX: usize = 64;
 /// Pieces of a list that room is made for before their values have come: what an honest list of 64 GiB has.
 const PIECES_RESERVED_MAX: u64 = 64 * 1024;
+/// How long the last word of a session is waited for: whoever leaves has no use for it.
+const BYE_TIME_MAX: Duration = Duration::from_secs(2);
 /// Requests in flight are bounded here too, whatever the other end would take.
 const IN_FLIGHT_MAX: u64 = 64;
 
@@ -118,24 +120,28 @@ impl Session {
         watch: &dyn Watch,
     ) -> Result<Found, RemoteError> {
         let id = self.ask_stat(path, with_digest)?;
-        self.found(id, watch)
+        self.found(id, path, watch)
     }
 
-    /// Sends a STAT whose answer [`Session::found`] takes later, after those of all earlier requests.
-    ///
-    /// # Errors
-    /// What ends the session.
-    pub fn ask_stat(&mut self, path: Option<&SharedPath>, with_digest: bool) -> Result<u64, RemoteError> {
+    pub(super) fn ask_stat(
+        &mut self,
+        path: Option<&SharedPath>,
+        with_digest: bool,
+    ) -> Result<u64, RemoteError> {
         self.ask(&Stat { path: path.map(text), digest: None, with_digest })
     }
 
-    /// Takes the answer to [`Session::ask_stat`].
-    ///
-    /// # Errors
-    /// Refusals, and what ends the session.
-    pub fn found(&mut self, id: u64, watch: &dyn Watch) -> Result<Found, RemoteError> {
+    pub(super) fn found(
+        &mut self,
+        id: u64,
+        path: Option<&SharedPath>,
+        watch: &dyn Watch,
+    ) -> Result<Found, RemoteError> {
         match self.reply(id, watch)? {
-            Reply::Found(found) => Ok(Found { entry: found.entry, digest: found.digest }),
+            Reply::Found(found) if found.entry.path == path.map_or("", SharedPath::as_str) => {
+                Ok(Found { entry: found.entry, digest: found.digest })
+            }
+            Reply::Found(_) => Err(self.violated("another entry than the one asked for")),
             _ => Err(self.violated("an answer that is none to stat")),
         }
     }
@@ -173,19 +179,11 @@ impl Session {
         self.made(id)
     }
 
-    /// Sends a MKDIR whose answer [`Session::made`] takes later, after those of all earlier requests.
-    ///
-    /// # Errors
-    /// What ends the session.
-    pub fn ask_make_folder(&mut self, path: &SharedPath) -> Result<u64, RemoteError> {
+    pub(super) fn ask_make_folder(&mut self, path: &SharedPath) -> Result<u64, RemoteError> {
         self.ask(&Mkdir { path: text(path) })
     }
 
-    /// Takes the answer to [`Session::ask_make_folder`].
-    ///
-    /// # Errors
-    /// Refusals, and what ends the session.
-    pub fn made(&mut self, id: u64) -> Result<(), RemoteError> {
+    pub(super) fn made(&mut self, id: u64) -> Result<(), RemoteError> {
         match self.reply(id, &super::Unwatched)? {
             Reply::Made(_) => Ok(()),
             _ => Err(self.violated("an answer that is none to mkdir")),
@@ -230,6 +228,7 @@ impl Session {
     /// # Errors
     /// When there is none.
     pub fn bye(mut self) -> Result<(), RemoteError> {
+        self.connection.receiver.set_patience(BYE_TIME_MAX);
         let id = self.ask(&Bye {})?;
         match self.reply(id, &super::Unwatched)? {
             Reply::Goodbye(_) => Ok(()),

@@ -120,6 +120,7 @@ impl<'a> Upload<'a> {
         for (index, theirs) in (0u64..).zip(base) {
             let length = (source.byte_count - self.at).min(PIECE_BYTES);
             piece.resize(usize::try_from(length).unwrap_or(0), 0);
+            self.listen()?;
             if source.read(self.at, &mut piece)? < piece.len() {
                 return Err(self.shrank());
             }
