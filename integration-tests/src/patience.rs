@@ -3,6 +3,7 @@
 //!
 //! It must not know what is waited for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,4 +34,14 @@ pub fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// When it does not hold until [`HANG_TIME_MAX`].
 pub fn eventually_true(awaited: &str, mut holds: impl FnMut() -> bool) {
     eventually(awaited, || holds().then_some(()));
+}
+
+/// Tells threads that work in the background of a test when it is over: when this is dropped, so that a
+/// failing test does not wait for them for ever.
+pub struct DoneWhenDropped<'a>(pub &'a AtomicBool);
+
+impl Drop for DoneWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

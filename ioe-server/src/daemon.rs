@@ -10,6 +10,7 @@ use program::file_limit;
 use program::output::Output;
 use program::ready::announce;
 use program::stop::{Stop, StopSignals};
+use shared_folder::serve::Host;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::net::service::{Serve, Service};
@@ -22,9 +23,9 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let service = Service::start(listener, admission, Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();
     announce(&output, &service.address());
-    let _sweeper = Sweeper::start(host)?;
+    let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let console = if ConsoleInput::is_wanted(console) { Some(ConsoleInput::from_stdin()?) } else { None };
-    let status = Daemon { service, signals, console, output }.wait(drain_timeout);
+    let status = Daemon { service, host, signals, console, output }.wait(drain_timeout);
     // The lock ends after everything that uses the folder.
     drop(state);
     Ok(status)
@@ -32,6 +33,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
 
 struct Daemon {
     service: Service,
+    host: Arc<Host>,
     signals: StopSignals,
     console: Option<ConsoleInput>,
     output: Output,
@@ -73,6 +75,7 @@ impl Daemon {
     }
 
     fn cut(&self, why: &str) -> ExitStatus {
+        self.host.give_up();
         let cut = self.service.cut();
         log::warn!("{why}: {} cut", connections(cut));
         // With nobody left to cut, nothing was lost.

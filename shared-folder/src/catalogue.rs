@@ -114,6 +114,17 @@ impl Catalogue {
         sent.map(|()| waiting)
     }
 
+    /// Ends all hashes now: the daemon stops at once.
+    pub fn give_up(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all is given up.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     /// Notes the digest of a file that was just written or hashed elsewhere, under the state it has now.
     pub fn note(&self, identity: Identity, path: &SharedPath, hashed: Hashed) {
         if let Some(store) = &self.store {
@@ -124,7 +135,7 @@ impl Catalogue {
 
 impl Drop for Catalogue {
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.give_up();
         self.tasks = None;
         self.threads.drain(..).for_each(|thread| {
             // A panic in it was a bug that its log line has told of.

@@ -128,7 +128,10 @@ impl<'a> Attempts<'a> {
             return self.whole();
         }
         let mut incoming = Incoming::begin(self.folder, &self.fetch.target, landing_of(&self.fetch.entry))?;
-        let base = incoming.base(&mut |done, of| self.watch.checking(done, of))?;
+        let base = incoming.base(&mut |done, of| {
+            self.watch.checking(done, of);
+            !self.remote.cancel().is_cancelled()
+        })?;
         if base.is_empty() {
             drop(incoming);
             return self.whole();

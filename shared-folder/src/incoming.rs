@@ -94,6 +94,9 @@ pub enum LandingError {
     /// The bytes did not arrive.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
+    /// Whoever was to land it gave up while what is here already was hashed.
+    #[error("it was given up")]
+    GivenUp,
     /// The hashing thread is gone: a bug of ours.
     #[error("the hash was lost")]
     HashLost,
@@ -194,11 +197,15 @@ impl<'a> Incoming<'a> {
     }
 
     /// The values of the pieces that are here already: those of a kept partial and, behind them, those of the file
-    /// that is to be replaced. Empty unless the landing is resumable and the file has more than one piece.
+    /// that is to be replaced. Empty unless the landing is resumable and the file has more than one piece. `progress`
+    /// is told bytes done and bytes in all, and says whether to go on.
     ///
     /// # Errors
     /// When the partial or the old file cannot be read.
-    pub fn base(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<PieceValue>, LandingError> {
+    pub fn base(
+        &mut self,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<Vec<PieceValue>, LandingError> {
         let wanted = self.landing.byte_count.filter(|count| self.landing.resumable && *count > PIECE_BYTES);
         if let Some(byte_count) = wanted {
             let old = self.old.and_then(|_| self.open_old());

@@ -47,6 +47,13 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Ends all long work now, so that a forced stop waits for nothing.
+    pub fn give_up(&self) {
+        self.share.catalogue.give_up();
+    }
+}
+
 impl Serve for Host {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
         match accept_hello(&mut connection, &self.welcome) {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use integration_tests::patience::DoneWhenDropped;
 use integration_tests::scratch::CANARY;
 use integration_tests::server;
 use integration_tests::server::Server;
@@ -27,8 +28,8 @@ fn while_flipping(work: impl FnOnce(&Server)) {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| flip_until(&is_done, &share.join("flip"), &share.join("other")));
+        let _done = DoneWhenDropped(&is_done);
         work(&server);
-        is_done.store(true, Ordering::Relaxed);
     });
     server.scratch().assert_outside_is_unchanged();
 }
@@ -123,8 +124,8 @@ fn a_folder_that_is_deleted_while_it_flips_takes_nothing_outside_with_it() {
         let is_done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| flip_until(&is_done, &share.join("top/flip"), &share.join("top/other")));
+            let _done = DoneWhenDropped(&is_done);
             server.session().ask(json!({"type": "delete", "path": "top", "recursive": true}));
-            is_done.store(true, Ordering::Relaxed);
         });
         server.scratch().assert_outside_is_unchanged();
         assert!(fs::exists(server.scratch().outside().join("inner/deep.txt")).unwrap());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use integration_tests::content::{PIECE_BYTES, bytes, digest};
+use integration_tests::patience::DoneWhenDropped;
 use integration_tests::server;
 use integration_tests::session::Session;
 use integration_tests::upload::write;
@@ -94,13 +95,13 @@ fn readers_see_all_of_one_version_while_writers_replace_it() {
                 })
             })
             .collect();
+        let (is_done, versions) = (&is_done, &versions);
         for _ in 0..4 {
             let mut session = server.session();
-            let (is_done, versions) = (&is_done, &versions);
             scope.spawn(move || read_until(is_done, versions, &mut session));
         }
+        let _done = DoneWhenDropped(is_done);
         writers.into_iter().for_each(|writer| writer.join().unwrap());
-        is_done.store(true, Ordering::Relaxed);
     });
 }
 

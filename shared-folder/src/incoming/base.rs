@@ -34,13 +34,13 @@ impl Base {
         temporary: &Temporary,
         old: Option<File>,
         byte_count: u64,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Self, LandingError> {
         let old_bytes = old.as_ref().and_then(|old| old.metadata().ok()).map_or(0, |metadata| metadata.len());
         let all = temporary.byte_count.max(old_bytes).min(byte_count);
         let mut base = Self { old, ..Self::default() };
         base.append(&temporary.file, temporary.byte_count.min(byte_count), byte_count, &mut |done| {
-            progress(done, all);
+            progress(done, all)
         })?;
         base.in_place = base.values.len();
         if let Some(old) = base.old.take() {
@@ -85,7 +85,7 @@ impl Base {
         file: &File,
         held: u64,
         byte_count: u64,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), LandingError> {
         let mut piece = vec![0; usize::try_from(PIECE_BYTES).unwrap_or(0)];
         loop {
@@ -101,7 +101,9 @@ impl Base {
             }
             self.values.push(piece_value(start / PIECE_BYTES, target));
             self.byte_count = end;
-            progress(end);
+            if !progress(end) {
+                return Err(LandingError::GivenUp);
+            }
         }
     }
 }

@@ -167,7 +167,7 @@ fn promise_4_a_broken_landing_continues_with_what_arrived() {
     send(&mut incoming, &bytes[..3 * MIB + 9], 0).unwrap();
     drop(incoming);
     let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
-    assert_eq!(incoming.base(&mut |_, _| ()).unwrap().len(), 3);
+    assert_eq!(incoming.base(&mut |_, _| true).unwrap().len(), 3);
     send(&mut incoming, &bytes, 3 * MIB).unwrap();
     let landed = incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
     assert_eq!(landed.reused, 3 * MIB as u64);
@@ -187,7 +187,7 @@ fn promise_4_a_spoiled_partial_is_found_by_its_pieces() {
     spoiled[MIB + 5] ^= 1;
     std::fs::write(&partial, spoiled).unwrap();
     let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
-    let values = incoming.base(&mut |_, _| ()).unwrap();
+    let values = incoming.base(&mut |_, _| true).unwrap();
     let differs =
         |index: usize| values[index] != wire::digest::piece_value(index as u64, &bytes[index * MIB..][..MIB]);
     assert_eq!([0, 1, 2].map(differs), [false, true, false]);
@@ -206,7 +206,7 @@ fn over_an_old_file_only_what_differs_is_needed_even_after_a_cut() {
     new[4 * MIB + 1] ^= 1;
     let begin = || {
         let mut incoming = Incoming::begin(&folder, &path("big"), resumable(new.len())).unwrap();
-        assert_eq!(incoming.base(&mut |_, _| ()).unwrap().len(), 7);
+        assert_eq!(incoming.base(&mut |_, _| true).unwrap().len(), 7);
         incoming
     };
     let mut incoming = begin();
@@ -226,7 +226,7 @@ fn an_old_file_that_changes_after_it_was_offered_is_not_mixed_in() {
     let old = content(3 * MIB, 0);
     std::fs::write(place.path().join("big"), &old).unwrap();
     let mut incoming = Incoming::begin(&folder, &path("big"), resumable(old.len())).unwrap();
-    incoming.base(&mut |_, _| ()).unwrap();
+    incoming.base(&mut |_, _| true).unwrap();
     let changed = content(3 * MIB, 1);
     std::fs::write(place.path().join("big"), &changed).unwrap();
     let result = incoming.finish(old.len() as u64, Some(Digest::of(&old)));

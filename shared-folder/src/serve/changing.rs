@@ -35,14 +35,14 @@ impl Session<'_> {
             }
             _ => {}
         }
-        let (mut pulse, mut lost) = (Pulse::new(id), None);
+        let (mut pulse, mut lost) = (Pulse::new(id, share), None);
         let sender = &mut self.connection.sender;
         let removed = share.folder.remove(&path, delete.recursive, &mut |removed| {
             lost = pulse.beat(sender, removed, removed).err();
             lost.is_none()
         });
         if let Some(error) = lost {
-            return Err(error.into());
+            return Err(error);
         }
         removed?;
         Ok(self.connection.sender.queue(Some(id), &Deleted {})?)

@@ -89,7 +89,7 @@ impl Session<'_> {
     fn stream(&mut self, id: u64, mut scan: Scan<'_>, wanted: impl Fn(&Entry) -> bool) -> Result<(), Stop> {
         let share = &self.host.share;
         let (mut batch, mut line, mut line_bytes) = (Vec::new(), Vec::new(), 0);
-        let (mut pulse, mut entry_count, mut looked_at) = (Pulse::new(id), 0u64, 0u64);
+        let (mut pulse, mut entry_count, mut looked_at) = (Pulse::new(id, share), 0u64, 0u64);
         let sender = &mut self.connection.sender;
         while scan.next_batch(&mut batch).map_err(|error| Stop::Fail(error.into()))? {
             looked_at += batch.len() as u64;

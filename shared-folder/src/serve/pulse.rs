@@ -1,5 +1,8 @@
-//! Keeps the other end patient: says `working` during long work, and sends what has gathered now and then.
+//! Keeps the other end patient: says `working` during long work, and sends what has gathered now and then. Ends
+//! that work when the daemon stops at once.
 
+use super::refusal::{End, Stop};
+use super::share::Share;
 use std::time::{Duration, Instant};
 use wire::connection::{SendError, Sender};
 use wire::limits::WORKING_INTERVAL;
@@ -10,24 +13,27 @@ use wire::message::reply::Working;
 const GATHER_TIME_MAX: Duration = Duration::from_millis(50);
 
 /// When something was last sent for a request.
-#[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Pulse<'a> {
     id: u64,
     last: Instant,
+    share: &'a Share,
 }
 
-impl Pulse {
-    pub(super) fn new(id: u64) -> Self {
-        Self { id, last: Instant::now() }
+impl<'a> Pulse<'a> {
+    pub(super) fn new(id: u64, share: &'a Share) -> Self {
+        Self { id, last: Instant::now(), share }
     }
 
     /// Says `working` if it is time to.
-    pub(super) fn beat(&mut self, sender: &mut Sender, done: u64, of: u64) -> Result<(), SendError> {
+    pub(super) fn beat(&mut self, sender: &mut Sender, done: u64, of: u64) -> Result<(), Stop> {
+        if self.share.catalogue.is_given_up() {
+            return Err(Stop::End(End::Lost("the daemon stops at once".to_owned())));
+        }
         if self.last.elapsed() < WORKING_INTERVAL {
             return Ok(());
         }
         self.last = Instant::now();
-        sender.send(Some(self.id), &Working { done: ByteCount::new(done), of: ByteCount::new(of) })
+        Ok(sender.send(Some(self.id), &Working { done: ByteCount::new(done), of: ByteCount::new(of) })?)
     }
 
     /// Sends what has gathered if that is long enough ago.

@@ -239,7 +239,7 @@ impl Session<'_> {
             if started.is_err() {
                 return hash_runs(file, runs, &AtomicBool::new(false)).ok_or_else(|| Stop::Fail(changed()));
             }
-            let mut pulse = Pulse::new(id);
+            let mut pulse = Pulse::new(id, &self.host.share);
             loop {
                 match digest.recv_timeout(WORKING_INTERVAL) {
                     Ok(Some(digest)) => return Ok(digest),
@@ -254,7 +254,7 @@ impl Session<'_> {
     }
 
     fn wait_for(&mut self, id: u64, waiting: &Waiting) -> Result<Hashed, Stop> {
-        let mut pulse = Pulse::new(id);
+        let mut pulse = Pulse::new(id, &self.host.share);
         self.connection.sender.flush()?;
         loop {
             match waiting.wait(WORKING_INTERVAL) {

@@ -118,6 +118,7 @@ impl From<LandingError> for Stop {
                 let message = error.to_string();
                 return Self::End(End::Fault { code: ErrorCode::BadMessage, message, id: None });
             }
+            LandingError::GivenUp => return Self::End(End::Lost(error.to_string())),
             LandingError::Busy => ErrorCode::Busy,
             LandingError::Changed => ErrorCode::Changed,
             LandingError::WrongLength { .. } | LandingError::WrongDigest { .. } => ErrorCode::DigestMismatch,

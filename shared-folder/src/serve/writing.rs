@@ -128,20 +128,20 @@ impl<'a> Session<'a> {
     }
 
     fn say_ready(&mut self, id: u64, write: &Write, incoming: &mut Incoming<'_>) -> Result<(), Stop> {
-        let (mut pulse, mut lost) = (Pulse::new(id), None);
+        let (mut pulse, mut lost) = (Pulse::new(id, &self.host.share), None);
         let sender = &mut self.connection.sender;
         let values = if write.base_wanted {
             incoming.base(&mut |done, of| {
-                if lost.is_none() {
-                    lost = pulse.beat(sender, done, of).err();
-                }
-            })?
+                lost = pulse.beat(sender, done, of).err();
+                lost.is_none()
+            })
         } else {
-            Vec::new()
+            Ok(Vec::new())
         };
-        if let Some(error) = lost {
-            return Err(error.into());
-        }
+        let values = match lost {
+            Some(stop) => return Err(stop),
+            None => values?,
+        };
         let byte_count = ByteCount::new(incoming.base_bytes());
         let piece_count = ByteCount::new(values.len() as u64);
         let base = (!values.is_empty()).then_some(Base { byte_count, piece_count });
@@ -206,7 +206,7 @@ impl<'a> Session<'a> {
                 .name("land".into())
                 .spawn_scoped(threads, land)
                 .map_err(|_| LandingError::HashLost)?;
-            let mut pulse = Pulse::new(id);
+            let mut pulse = Pulse::new(id, &self.host.share);
             loop {
                 match landed.recv_timeout(WORKING_INTERVAL) {
                     Ok(result) => return Ok(result?),
