@@ -92,6 +92,12 @@ pub fn decode<Set: MessageSet>(line: &[u8]) -> Result<Decoded<Set>, DecodeError>
     }
 }
 
+/// What a line that does not begin with `{` comes to, before the rest of it has arrived.
+#[must_use]
+pub fn no_object() -> DecodeError {
+    DecodeError::BadMessage { id: None, reason: strict::NO_OBJECT.to_owned() }
+}
+
 /// Appends `message` as one line with its line feed.
 pub fn encode<M: Message>(id: Option<u64>, message: &M, line: &mut Vec<u8>) {
     encode_as(M::TYPE, id, message, line);

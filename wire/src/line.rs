@@ -44,6 +44,12 @@ impl LineBuffer {
         self.find_line_feed().is_some()
     }
 
+    /// The first byte that is held.
+    #[must_use]
+    pub fn first(&self) -> Option<u8> {
+        self.bytes.get(self.held.clone()).and_then(<[u8]>::first).copied()
+    }
+
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {

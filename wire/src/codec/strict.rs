@@ -5,10 +5,13 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, S
 use std::fmt;
 use std::marker::PhantomData;
 
+/// What is said of a line that is no object.
+pub(super) const NO_OBJECT: &str = "a message begins with '{'";
+
 /// Checks what must hold before any parser sees the line: UTF-8, an object, no deep nesting.
 pub(super) fn check(line: &[u8]) -> Result<&str, &'static str> {
     if line.first() != Some(&b'{') {
-        return Err("a message begins with '{'");
+        return Err(NO_OBJECT);
     }
     let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8")?;
     if depth(line) > MESSAGE_DEPTH_MAX { Err("the message is nested too deeply") } else { Ok(text) }

@@ -123,6 +123,10 @@ impl Receiver {
         self.discard_unread()?;
         let mut deadline = by;
         while !self.buffer.has_line() {
+            // Another protocol (TLS, say) may never send a line feed; its first byte gives it away.
+            if self.buffer.first().is_some_and(|first| first != b'{') {
+                return Err(codec::no_object().into());
+            }
             let waiting = if by.is_some() {
                 Wait::Hello
             } else if self.buffer.is_empty() {
