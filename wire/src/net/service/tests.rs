@@ -5,6 +5,7 @@ use crate::connection::{Opened, OpeningError, accept_hello, say_hello};
 use crate::error_code::ErrorCode;
 use crate::message::{Hello, Role, SessionLimits, Welcome};
 use crate::net::{Address, dial};
+use std::io::{Read as _, Write as _};
 use std::sync::mpsc;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,4 +104,15 @@ fn a_panic_in_one_session_ends_that_session_alone() {
     }
     assert_eq!(service.drain(), 0);
     service.emptied().recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
+fn another_protocol_is_told_by_its_first_byte_and_not_by_a_time_out() {
+    let (service, _has_begun, let_go) = holding(1);
+    let mut socket = std::net::TcpStream::connect(service.address()).unwrap();
+    socket.write_all(b"\x16\x03\x01").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\"code\":\"bad_message\""), "{answer}");
+    let_go.send(()).unwrap();
 }
