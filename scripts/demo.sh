@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows the main job on a scratch folder with real files: a server, an upload, a listing, a verified download, an
-# upload that is cut and continues, a rename. Exits non-zero when any step fails; leaves nothing behind.
+# upload of which only what differs is sent, a rename. Exits non-zero when any step fails; leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,4 +66,5 @@ say "Stop the server: it drains and leaves with 0"
 kill -TERM "$server"
 wait "$server"
 server=""
+tail -n 3 "$scratch/server.log"
 say "Done"

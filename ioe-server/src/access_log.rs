@@ -1,8 +1,10 @@
 //! One log line for each request, as text or as JSON. Must not know what a request does.
 
+use crate::cli::NAME;
 use program::escape::for_log;
+use program::logging::write_event;
+use serde_json::Value;
 use shared_folder::serve::{Observe, Outcome, RequestRecord};
-use std::io::Write as _;
 
 /// The target of access lines, for `RUST_LOG`.
 const TARGET: &str = "access";
@@ -24,8 +26,7 @@ impl Observe for AccessLog {
             return;
         }
         if self.json {
-            // A closed or full standard error must not end a session.
-            let _ = writeln!(std::io::stderr().lock(), "{}", json_line(record));
+            write_event(NAME, "request", &fields(record));
         } else {
             log::info!(target: TARGET, "{}", text_line(record));
         }
@@ -45,17 +46,16 @@ fn text_line(record: &RequestRecord<'_>) -> String {
     )
 }
 
-fn json_line(record: &RequestRecord<'_>) -> String {
-    serde_json::json!({
-        "session": record.session,
-        "address": record.address.to_string(),
-        "command": record.command,
-        "path": for_log(record.path),
-        "bytes": record.byte_count,
-        "duration": record.duration.as_secs_f64(),
-        "outcome": outcome(record.outcome),
-    })
-    .to_string()
+fn fields(record: &RequestRecord<'_>) -> [(&'static str, Value); 7] {
+    [
+        ("session", record.session.into()),
+        ("address", record.address.to_string().into()),
+        ("command", record.command.into()),
+        ("path", for_log(record.path).into()),
+        ("bytes", record.byte_count.into()),
+        ("duration", record.duration.as_secs_f64().into()),
+        ("outcome", outcome(record.outcome).into()),
+    ]
 }
 
 fn outcome(outcome: Outcome) -> &'static str {
@@ -93,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn a_json_line_is_one_object() {
-        let line = json_line(&record("a\n\"b\""));
-        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(value["outcome"], "not_found");
-        assert!(!line.contains('\n'));
+    fn the_fields_of_a_json_line_are_those_of_the_text() {
+        let fields = fields(&record("a\n\"b\""));
+        let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["session", "address", "command", "path", "bytes", "duration", "outcome"]);
+        assert_eq!((&fields[3].1, &fields[6].1), (&"a\\n\"b\"".into(), &"not_found".into()));
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) admission: Admission,
     pub(crate) drain_timeout: Duration,
     pub(crate) console: bool,
+    /// What is served and how, for the log.
+    pub(crate) summary: String,
     /// Its lock lasts as long as the daemon.
     pub(crate) state: StateFolder,
 }
@@ -81,8 +83,14 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         admission,
         drain_timeout: options.drain_timeout,
         console: options.console,
+        summary: summary(options),
         state,
     })
+}
+
+fn summary(options: &Options) -> String {
+    let changes = if options.read_only { "read-only" } else { "whoever connects may change it" };
+    format!("serving {}, {changes}", options.folder.display())
 }
 
 /// Plain text beyond this machine only where someone said so.

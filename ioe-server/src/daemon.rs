@@ -17,12 +17,13 @@ use wire::net::service::{Serve, Service};
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
-    let Config { listener, host, admission, drain_timeout, console, state } = config;
+    let Config { listener, host, admission, drain_timeout, console, summary, state } = config;
     let signals = StopSignals::install()?;
     file_limit::outlive()?;
     let service = Service::start(listener, admission, Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();
     announce(&output, &service.address());
+    log::info!("{summary}");
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let console = if ConsoleInput::is_wanted(console) { Some(ConsoleInput::from_stdin()?) } else { None };
     let status = Daemon { service, host, signals, console, output }.wait(drain_timeout);
@@ -67,10 +68,12 @@ impl Daemon {
 
     fn drain(&self) {
         let busy = self.service.drain();
-        log::info!("stopping: waiting for {} with a running request", connections(busy));
+        let waiting = format!("waiting for {} with a running request", connections(busy));
         if self.console.is_some() {
-            self.output.line(format_args!("waiting for {}", connections(busy)));
+            self.output.line(&waiting);
             self.output.flush();
+        } else {
+            log::info!("stopping: {waiting}");
         }
     }
 

@@ -79,6 +79,19 @@ impl Verbosity {
     }
 }
 
+/// Writes one event with fields of its own as a JSON line, beside `time`, `level` (info), `program` and `message`.
+/// A closed or full standard error is no error.
+pub fn write_event(program: &str, message: &str, fields: &[(&str, serde_json::Value)]) {
+    let mut line = serde_json::Map::new();
+    let time = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+    line.insert("time".to_owned(), time.into());
+    line.insert("level".to_owned(), level_name(Level::Info).into());
+    line.insert("program".to_owned(), program.into());
+    line.insert("message".to_owned(), for_log(message).into());
+    line.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let _ = writeln!(io::stderr().lock(), "{}", serde_json::Value::Object(line));
+}
+
 fn text_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let time = out.timestamp_millis();
     let style = out.default_level_style(record.level());

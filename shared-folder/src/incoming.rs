@@ -176,7 +176,7 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
-        let place = folder.place(path)?;
+        let place = folder.place(path).map_err(missing_folder)?;
         let old = target_status(folder, &place, path, landing.spares_links)?;
         check_target(old.as_ref(), &landing)?;
         check_space(place.folder.as_fd(), landing.byte_count)?;
@@ -430,6 +430,10 @@ fn target_status(
         Err(FolderError::NotFound) if folder.is_name_free(place) => Ok(None),
         Err(other) => Err(other.into()),
     }
+}
+
+fn missing_folder(error: FolderError) -> FolderError {
+    if matches!(error, FolderError::NotFound) { FolderError::NoFolder } else { error }
 }
 
 fn check_target(old: Option<&Status>, landing: &Landing) -> Result<(), LandingError> {

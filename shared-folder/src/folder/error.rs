@@ -11,6 +11,9 @@ pub enum FolderError {
     /// Nothing has that name.
     #[error("there is nothing of that name")]
     NotFound,
+    /// The folder that it would lie in is missing.
+    #[error("the folder that it would lie in does not exist")]
+    NoFolder,
     /// The name is taken.
     #[error("there is something of that name already")]
     Exists,
@@ -21,7 +24,7 @@ pub enum FolderError {
     #[error("it is no folder")]
     NotAFolder,
     /// The folder has entries.
-    #[error("the folder is not empty")]
+    #[error("the folder is not empty (unfinished uploads in it count too)")]
     NotEmpty,
     /// The way leads out of the share.
     #[error("a link on the way leads out of the shared folder")]

@@ -255,7 +255,7 @@ fn targets_that_are_no_files_or_lead_away_are_refused_before_anything_is_created
     assert!(matches!(begin("sub"), Err(LandingError::Folder(FolderError::NotAFile))));
     assert!(matches!(begin("dangling"), Err(LandingError::Folder(FolderError::LeadsNowhere))));
     assert!(matches!(begin("outside"), Err(LandingError::Folder(FolderError::LeadsOutside))));
-    assert!(matches!(begin("no/such"), Err(LandingError::Folder(FolderError::NotFound))));
+    assert!(matches!(begin("no/such"), Err(LandingError::Folder(FolderError::NoFolder))));
     let new = Landing { new: true, ..Landing::default() };
     std::fs::write(place.path().join("a"), "old").unwrap();
     assert!(matches!(

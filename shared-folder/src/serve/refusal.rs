@@ -56,7 +56,7 @@ impl From<PathError> for Refusal {
 impl From<FolderError> for Refusal {
     fn from(error: FolderError) -> Self {
         let code = match &error {
-            FolderError::NotFound | FolderError::LeadsNowhere => ErrorCode::NotFound,
+            FolderError::NotFound | FolderError::NoFolder | FolderError::LeadsNowhere => ErrorCode::NotFound,
             FolderError::Exists => ErrorCode::Exists,
             FolderError::NotAFile => ErrorCode::NotAFile,
             FolderError::NotAFolder => ErrorCode::NotAFolder,
