@@ -8,16 +8,35 @@ use std::time::Duration;
 
 /// The most transfers at once: each has a connection of its own at the server.
 pub(crate) const JOBS_MAX: u16 = 64;
+/// The usual number of transfers at once.
+pub(crate) const JOBS: u16 = 4;
+/// The usual patience; the default value of the option says the same.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+const MORE: &str = "\
+Commands are given as --cmd 'LIST', in a script, or in the console, where HELP
+lists them, each with an example.
+
+Examples:
+  ioe-client files.example                        a console, at port 10000
+  ioe-client [::1]:10000 --cmd 'LIST -r music'
+  ioe-client files.example -c 'READ a.txt' -c 'WRITE \"my song.mp3\" music/'
+  ioe-client files.example --json --script commands.txt
+
+Exit codes:
+  0    all done
+  1    an operation was refused or failed
+  2    wrong usage, or an unknown command
+  3    no connection, or the connection was lost
+  4    the data did not match its digest
+  5    the other end's key is not the known one
+  130  interrupted";
 
 /// Moves files to and from an ioe server or a MacTella peer, from a console or from scripts
 #[derive(Debug, Parser)]
-#[command(
-    name = "ioe-client",
-    version,
-    after_help = "HELP in the console lists the commands, each with an example."
-)]
+#[command(name = "ioe-client", version, after_help = MORE)]
 pub(crate) struct Options {
-    /// The server (or peer) to connect to first, as 127.0.0.1:10000
+    /// The server (or peer) to connect to first, as 127.0.0.1:10000; without a port, 10000 is meant
     pub(crate) address: Option<String>,
 
     /// Run this command; repeatable, run in order, stops at the first that fails
@@ -41,7 +60,7 @@ pub(crate) struct Options {
     pub(crate) dir: PathBuf,
 
     /// Parallel transfers in one command
-    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=i64::from(JOBS_MAX)))]
+    #[arg(short, long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u16).range(1..=i64::from(JOBS_MAX)))]
     pub(crate) jobs: u16,
 
     /// The longest wait without progress; a lost connection is made again within it

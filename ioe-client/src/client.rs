@@ -2,7 +2,7 @@
 //!
 //! Must not know where commands come from.
 
-use crate::command::{Command, Understood, understand};
+use crate::command::{Command, Resumption, Understood, understand};
 use crate::commands;
 use crate::config::Config;
 use crate::failure::{Code, Failure};
@@ -21,9 +21,23 @@ pub(crate) struct Client {
     pub(crate) config: Config,
     pub(crate) report: Report,
     pub(crate) here: Here,
+    pub(crate) underway: Underway,
+    /// Standard input gives the commands, so that it can give no upload.
+    pub(crate) input_holds_commands: bool,
     remote: Option<Remote>,
     hello: Hello,
     interrupt: Interrupt,
+}
+
+/// What is known of the command that runs.
+#[derive(Debug, Default)]
+pub(crate) struct Underway {
+    /// Files were about to be transferred: some of their bytes may have arrived.
+    pub(crate) has_begun: bool,
+    /// The command that goes on with it, where repeating the line would do something else.
+    pub(crate) continuation: Option<String>,
+    /// Names at the other end that are none here.
+    pub(crate) untakeable_count: u64,
 }
 
 /// What a line led to.
@@ -41,22 +55,24 @@ impl Client {
     /// A client without a connection; `process_id` tells other ends that it is the same one again.
     pub(crate) fn new(config: Config, report: Report, process_id: &str, interrupt: Interrupt) -> Self {
         let hello = Hello::of_client(AGENT, process_id);
-        Self { config, report, here: Here::default(), remote: None, hello, interrupt }
+        let (here, underway) = (Here::default(), Underway::default());
+        Self { config, report, here, underway, input_holds_commands: false, remote: None, hello, interrupt }
     }
 
     /// Carries out one line.
     pub(crate) fn run_line(&mut self, line: &str) -> Step {
         let Some(Understood { name, command }) = understand(line) else { return Step::Done };
+        self.underway = Underway::default();
         let outcome = match command {
             Ok(Command::Quit) => return Step::Quit,
-            Ok(command) => self.run_command(&command).map_err(|code| (code, command.is_resumable())),
-            Err(failure) => Err((self.failed(&name, None, &failure), false)),
+            Ok(command) => self.run_command(&command).map_err(|code| (code, command.resumption())),
+            Err(failure) => Err((self.failed(&name, None, &failure), Resumption::None)),
         };
         self.report.flush();
         match outcome {
             Ok(()) => Step::Done,
-            Err((code, is_resumable)) => {
-                self.tell_how_to_continue(line, is_resumable, code);
+            Err((code, resumption)) => {
+                self.tell_how_to_continue(line, resumption, code);
                 Step::Failed(code)
             }
         }
@@ -146,14 +162,24 @@ impl Client {
         if cancel.is_cancelled() { Err(Code::Interrupted) } else { outcome }
     }
 
-    fn tell_how_to_continue(&self, line: &str, is_resumable: bool, code: Code) {
-        let is_interrupted = code == Code::Interrupted;
-        if is_interrupted && !is_resumable {
-            self.report.note("interrupted");
-        } else if is_resumable && (is_interrupted || code == Code::ConnectionLost) {
-            let word = if is_interrupted { "interrupted" } else { "connection lost" };
-            let typed = self.how_to_type(line.trim());
-            self.report.note(format_args!("{word}; what has arrived is kept. To continue: {typed}"));
+    fn tell_how_to_continue(&self, line: &str, resumption: Resumption, code: Code) {
+        let word = match code {
+            Code::Interrupted => "interrupted",
+            Code::ConnectionLost => "connection lost",
+            // It was lost before, and could not be made again.
+            Code::ConnectionFailed if self.underway.has_begun => "connection lost",
+            _ => return,
+        };
+        match resumption {
+            Resumption::None if code == Code::Interrupted => self.report.note(word),
+            Resumption::None => {}
+            Resumption::Feed => {
+                self.report.note(format_args!("{word}; to try again, standard input has to be fed again"));
+            }
+            Resumption::Repeat => {
+                let typed = self.how_to_type(self.underway.continuation.as_deref().unwrap_or(line.trim()));
+                self.report.note(format_args!("{word}; what has arrived is kept. To continue: {typed}"));
+            }
         }
     }
 
@@ -164,12 +190,7 @@ impl Client {
         }
         let mut words = vec!["ioe-client".to_owned()];
         words.extend(self.address().map(ToString::to_string));
-        if self.config.plaintext {
-            words.push("--plaintext".to_owned());
-        }
-        if self.config.dir != std::path::Path::new(".") {
-            words.extend(["--dir".to_owned(), shell_quoted(&self.config.dir.to_string_lossy())]);
-        }
+        words.extend(self.config.repeated.iter().map(|word| shell_word(word)));
         if let Some(folder) = self.here.folder() {
             words.extend([
                 "--cmd".to_owned(),
@@ -181,7 +202,13 @@ impl Client {
     }
 }
 
-/// One word for a POSIX shell.
+/// One word for a POSIX shell, quoted only where it must be.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { shell_quoted(text) }
+}
+
+/// The text in quotes for a POSIX shell.
 fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -198,6 +225,7 @@ mod tests {
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
         assert_eq!(shell_quoted("READ a b"), "'READ a b'");
+        assert_eq!([shell_word("a/b"), shell_word("a b")], ["a/b", "'a b'"]);
         assert_eq!(shell_quoted("READ don't"), r"'READ don'\''t'");
     }
 }

@@ -30,14 +30,26 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it goes on where it was broken off when it is typed again: what flows through a pipe does not.
-    pub(crate) fn is_resumable(&self) -> bool {
+    /// What is needed to go on where it was broken off.
+    pub(crate) fn resumption(&self) -> Resumption {
         match self {
-            Self::Read { local, .. } => local.as_deref() != Some("-"),
-            Self::Write { locals, .. } => locals.iter().all(|local| local != "-"),
-            _ => false,
+            Self::Read { local, .. } if local.as_deref() != Some("-") => Resumption::Repeat,
+            Self::Write { locals, .. } if locals.iter().any(|local| local == "-") => Resumption::Feed,
+            Self::Write { .. } => Resumption::Repeat,
+            _ => Resumption::None,
         }
     }
+}
+
+/// How a command that was broken off goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resumption {
+    /// It does not: it begins anew.
+    None,
+    /// It is typed again.
+    Repeat,
+    /// What flowed through its pipe has to flow once more.
+    Feed,
 }
 
 /// On which terms a file is written.

@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::command::Command;
 use crate::failure::{Code, Failure};
 use shared_folder::remote::{Cancel, Found, Remote, Repeat, Unwatched};
+use wire::error_code::ErrorCode;
 use wire::message::Kind;
 use wire::net::Address;
 use wire::path::SharedPath;
@@ -79,7 +80,12 @@ fn rename(client: &mut Client, path: &str, to: &str, replace: bool) -> Result<()
             client.report.changed("rename", path.as_str(), Some(to.as_str()));
             Ok(())
         }
-        Err(failure) => Err(client.failed("rename", Some(&whole(client, path)), &failure)),
+        Err(failure) => {
+            let failure = failure.explained(client.report.is_json(), ErrorCode::Exists, |_| {
+                format!("{to} is there already: --replace takes its place")
+            });
+            Err(client.failed("rename", Some(&whole(client, path)), &failure))
+        }
     }
 }
 
@@ -144,7 +150,7 @@ fn enter(client: &mut Client, folder: Option<&str>) -> Result<(), Code> {
 }
 
 fn not_a_folder() -> Failure {
-    Failure::new(Code::Remote(wire::error_code::ErrorCode::NotAFolder), "it is no folder")
+    Failure::new(Code::Remote(ErrorCode::NotAFolder), "it is no folder")
 }
 
 /// Does something with what `text` names below the folder where one stands.

@@ -82,6 +82,15 @@ impl Failure {
         Self::new(Code::NotConnected, "connect to a server first")
     }
 
+    /// With a text that says what helps, where `code` is what the other end refused with. JSON keeps what that wrote.
+    pub(crate) fn explained(self, is_json: bool, code: ErrorCode, text: impl FnOnce(&str) -> String) -> Self {
+        if is_json || self.code != Code::Remote(code) {
+            self
+        } else {
+            Self::new(self.code, text(&self.message))
+        }
+    }
+
     /// Something on this side, with what the operating system says.
     pub(crate) fn of_local(error: &(dyn std::error::Error + 'static)) -> Self {
         Self::local(WithCauses(error).to_string())

@@ -29,6 +29,18 @@ impl Pattern {
         Some(Self { folder, is_deep, matcher: glob.compile_matcher() })
     }
 
+    /// The text of the pattern for all that lies directly in `folder`, whatever characters that has.
+    pub(crate) fn all_in(folder: &str) -> String {
+        let mut text = String::with_capacity(folder.len() + 2);
+        for character in folder.trim_end_matches('/').chars() {
+            match character {
+                '*' | '?' | '[' => text.extend(['[', character, ']']),
+                other => text.push(other),
+            }
+        }
+        text + "/*"
+    }
+
     /// Whether the name, from the pattern's folder on, matches.
     pub(crate) fn matches(&self, name: &str) -> bool {
         self.matcher.is_match(name)
@@ -63,5 +75,16 @@ mod tests {
         assert!(matches("x/[ab]?", "a1") && !matches("[ab]?", "c1"));
         assert!(matches("{a,b}*", "{a,b}1") && !matches("{a,b}*", "a1"));
         assert!(matches(r"a\*", r"a\b"));
+    }
+
+    #[test]
+    fn all_in_a_folder_is_a_pattern_whatever_its_name() {
+        for folder in ["x", "a[1]", "*?", "a{b}"] {
+            let text = Pattern::all_in(folder);
+            let pattern = Pattern::find(&text).unwrap();
+            let rest = if pattern.folder.is_empty() { format!("{folder}/") } else { String::new() };
+            assert!(pattern.matches(&format!("{rest}.hidden")), "{text}");
+            assert!(!pattern.matches(&format!("{rest}a/b")) && !pattern.matches("other/a"), "{text}");
+        }
     }
 }

@@ -84,6 +84,13 @@ impl Report {
         self.output.failure().is_some_and(|kind| kind != io::ErrorKind::BrokenPipe)
     }
 
+    /// Says that results were lost, where that is so.
+    pub(crate) fn tell_lost_results(&self) {
+        if let Some(kind) = self.output.failure().filter(|_| self.has_lost_results()) {
+            self.note(format_args!("results could not be written to standard output: {kind}"));
+        }
+    }
+
     /// Whether results are JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.style.is_json

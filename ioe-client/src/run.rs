@@ -74,6 +74,7 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     let first_failure = session.first_failure;
     client.disconnect();
     client.report.flush();
+    client.report.tell_lost_results();
     match first_failure {
         Some(code) => code.exit_status(),
         None if client.report.has_lost_results() => ExitStatus::Failed,
@@ -98,9 +99,7 @@ impl Run<'_> {
     fn run_source(&mut self, source: &Source, state: &StateFolder, interrupt: &Interrupt) {
         match source {
             Source::Console => console::run(self, state, interrupt),
-            Source::Input => {
-                self.lines(io::stdin().lock());
-            }
+            Source::Input => self.input(),
             Source::Given { commands, script } => {
                 for command in commands {
                     if self.line(command, false) == Next::Stop {
@@ -133,7 +132,7 @@ impl Run<'_> {
 
     fn script(&mut self, script: &Path) {
         if script == Path::new("-") {
-            return self.lines(io::stdin().lock());
+            return self.input();
         }
         match File::open(script) {
             Ok(file) => self.lines(BufReader::new(file)),
@@ -143,6 +142,11 @@ impl Run<'_> {
                 self.first_failure.get_or_insert(self.client.failed("script", Some(&path), &failure));
             }
         }
+    }
+
+    fn input(&mut self) {
+        self.client.input_holds_commands = true;
+        self.lines(io::stdin().lock());
     }
 
     fn lines(&mut self, reader: impl BufRead) {

@@ -140,6 +140,8 @@ struct State<T> {
     large: VecDeque<(usize, Item<T>)>,
     /// All before this one are done.
     first_open: usize,
+    /// Threads that wait for `first_open` to move.
+    waiting: usize,
     is_stopped: bool,
 }
 
@@ -150,7 +152,7 @@ impl<T> Queue<T> {
             let lane = if item.byte_count > PIECE_BYTES { &mut large } else { &mut small };
             lane.push_back((index, item));
         }
-        let state = State { small, large, first_open: 0, is_stopped: false };
+        let state = State { small, large, first_open: 0, waiting: 0, is_stopped: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -173,13 +175,19 @@ impl<T> Queue<T> {
             if !wait {
                 return None;
             }
+            state.waiting += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
     fn advance(&self, first_open: usize) {
-        self.state().first_open = first_open;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.first_open = first_open;
+        // Each notice is a system call, and for small files there is one of these each.
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
     }
 
     fn stop(&self) {

@@ -23,8 +23,7 @@ const LINES: &[HelpLine] = &[
     },
     HelpLine {
         usage: "WRITE [-r] [--new] [--if-digest D] local... [path]  (put)",
-        text: "uploads; globs, -r for folders, - as local is standard input; --new replaces nothing, \
-               --if-digest only that version",
+        text: "uploads; - is standard input; --new replaces nothing, --if-digest only D",
         example: "WRITE \"my song.mp3\" music/",
     },
     HelpLine {
@@ -54,8 +53,9 @@ const LINES: &[HelpLine] = &[
     HelpLine { usage: "QUIT  (exit)", text: "leaves the program", example: "QUIT" },
 ];
 
-const FORMS: &str = "Commands are taken in any case, in two forms: READ \"my song.mp3\" copy.mp3, or with commas \
-                     READ,my song.mp3,copy.mp3";
+const FORMS: &str = "\
+Commands are taken in any case, in two forms: READ \"my song.mp3\" copy.mp3, or
+with commas READ,my song.mp3,copy.mp3; the form with commas takes no options.";
 
 pub(super) fn run(client: &mut Client) -> Result<(), Code> {
     LINES.iter().for_each(|line| client.report.help(*line));
@@ -73,6 +73,15 @@ pub(super) fn run(client: &mut Client) -> Result<(), Code> {
 mod tests {
     use super::*;
     use crate::command::{first_name, understand};
+
+    #[test]
+    fn help_fits_on_a_narrow_terminal() {
+        for line in LINES {
+            let texts = line.usage.lines().chain(line.text.lines());
+            texts.for_each(|text| assert!(text.len() <= 76, "{text}"));
+        }
+        FORMS.lines().for_each(|text| assert!(text.len() <= 80, "{text}"));
+    }
 
     #[test]
     fn every_command_has_help_and_every_example_is_one() {

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::failure::{Code, Failure};
 use crate::local::{ITEMS_MAX, too_many};
 use crate::pattern::Pattern;
-use shared_folder::remote::{Found, ListedName, RemoteError, Repeat};
+use shared_folder::remote::{Found, Listed, ListedName, RemoteError, Repeat};
 use wire::error_code::ErrorCode;
 use wire::message::{Entry, Kind};
 use wire::path::SharedPath;
@@ -126,8 +126,14 @@ fn listed(
         let text = "the server named things that are not where it was asked to look";
         return Err(Failure::new(Code::Remote(ErrorCode::BadPath), text));
     }
-    if listed.unnameable_count > 0 {
-        report.note(format_args!("names that cannot be taken: {}", listed.unnameable_count));
+    let Listed { unnameable_count, left_out_count } = listed;
+    if unnameable_count > 0 {
+        report.note(format_args!("names that cannot be taken: {unnameable_count}"));
     }
+    if left_out_count > 0 {
+        let what = "left out at the server (links that lead outside, devices and the like)";
+        report.note(format_args!("{what}: {left_out_count}"));
+    }
+    client.underway.untakeable_count += unnameable_count;
     Ok(found)
 }

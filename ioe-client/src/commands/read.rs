@@ -5,8 +5,10 @@ use super::{Failures, whole};
 use crate::client::Client;
 use crate::failure::{Code, Failure};
 use crate::local::{self, Target, joined};
+use crate::pattern::Pattern;
 use crate::render::Transferred;
 use crate::transfers::{Done, Item, Work, transfer};
+use program::typed::quote;
 use shared_folder::fetch::{Fetch, FetchOutcome, Fetched, fetch_many, fetch_to};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Unwatched, Watch};
@@ -44,6 +46,7 @@ pub(super) fn run(
         }
     }
     if wanted.is_empty() {
+        tell_untakeable(client, &mut failures);
         return failures.into_result();
     }
     let is_one = texts.len() == 1 && wanted.len() == 1;
@@ -55,9 +58,38 @@ pub(super) fn run(
     for named in &wanted {
         batch.add(client, named, recursive).unwrap_or_else(|code| failures.add(code));
     }
+    client.underway.continuation = continuation(client, &wanted, local, &batch.place);
     batch.make_folders(client, &mut failures);
     batch.run(client, &mut failures);
+    tell_untakeable(client, &mut failures);
     failures.into_result()
+}
+
+/// A folder that lands under a new name finds that name in use when the line is repeated, and would land in it.
+fn continuation(client: &Client, wanted: &[Named], local: Option<&str>, place: &Place) -> Option<String> {
+    let ([named], Some(target), Some(_)) = (wanted, local, &place.name) else { return None };
+    let path = named.path.as_ref().filter(|_| named.is_folder())?;
+    let all = if client.here.folder() == Some(path) {
+        "*".to_owned()
+    } else {
+        Pattern::all_in(client.here.shown(path.as_str()))
+    };
+    Some(format!("READ -r {} {}", quote(&all), quote(&format!("{target}/"))))
+}
+
+/// Not everything that was asked for has come where the other end has names that are none here; the count itself
+/// was told before.
+fn tell_untakeable(client: &Client, failures: &mut Failures) {
+    let count = client.underway.untakeable_count;
+    if count == 0 {
+        return;
+    }
+    let code = Code::Remote(ErrorCode::BadPath);
+    if client.report.is_json() {
+        let text = format!("names that cannot be taken: {count}");
+        client.report.failure(COMMAND, None, &Failure::new(code, text));
+    }
+    failures.add(code);
 }
 
 /// The local folder in which files land, and the name that a single one gets.
@@ -177,6 +209,7 @@ impl Batch {
         let Self { place, files, .. } = self;
         let byte_count = files.iter().map(|file| file.entry.byte_count.get()).fold(0, u64::saturating_add);
         let jobs = client.config.jobs;
+        client.underway.has_begun = true;
         let (remote, report, here) = client.parts();
         let Some(remote) = remote else { return };
         let bars = report.bars(files.len(), Some(byte_count));
@@ -264,10 +297,19 @@ fn to_output(client: &mut Client, texts: &[String], recursive: bool) -> Result<(
     match sent {
         Ok(fetched) => {
             log::info!("{} bytes to standard output in {:?}", fetched.byte_count, begun.elapsed());
-            Ok(())
+            client.report.flush();
+            if client.report.is_closed() { Err(unread(client, text)) } else { Ok(()) }
         }
-        // A reader that has read enough is no failure.
-        Err(_) if client.report.is_closed() && !client.report.has_lost_results() => Ok(()),
+        Err(_) if client.report.is_closed() => Err(unread(client, text)),
         Err(failure) => Err(client.failed(COMMAND, Some(&whole(client, text)), &failure)),
     }
+}
+
+/// A file of which only a part was delivered. On a full disk, the program's last line says so.
+fn unread(client: &Client, text: &str) -> Code {
+    if client.report.has_lost_results() {
+        return Code::LocalFile;
+    }
+    let failure = Failure::local("the reader of standard output went away before it had everything");
+    client.failed(COMMAND, Some(&whole(client, text)), &failure)
 }

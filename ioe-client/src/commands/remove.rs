@@ -7,6 +7,7 @@ use crate::failure::{Code, Failure};
 use crate::pattern::Pattern;
 use program::exit::ExitStatus;
 use shared_folder::remote::Repeat;
+use wire::error_code::ErrorCode;
 use wire::path::SharedPath;
 
 pub(super) fn run(client: &mut Client, texts: &[String], recursive: bool) -> Result<(), Code> {
@@ -49,6 +50,11 @@ fn remove(client: &mut Client, path: &SharedPath, recursive: bool) -> Result<(),
             client.report.changed("delete", path.as_str(), None);
             Ok(())
         }
-        Err(failure) => Err(client.failed("delete", Some(path.as_str()), &failure)),
+        Err(failure) => {
+            let failure = failure.explained(client.report.is_json(), ErrorCode::NotEmpty, |message| {
+                format!("{message}: -r takes it with all in it")
+            });
+            Err(client.failed("delete", Some(path.as_str()), &failure))
+        }
     }
 }

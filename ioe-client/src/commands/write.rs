@@ -8,6 +8,7 @@ use crate::local::{self, Below, ITEMS_MAX, joined, too_many};
 use crate::pattern::Pattern;
 use crate::render::{Report, Transferred};
 use crate::transfers::{Done, Item, Work, transfer};
+use program::typed::quote;
 use shared_folder::remote::{Repeat, Unwatched, Watch};
 use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, Sent, send_many, send_pipe};
 use std::fs;
@@ -50,12 +51,36 @@ pub(super) fn run(
         Ok(target) => target,
         Err(failure) => return Err(client.failed(COMMAND, path, &failure)),
     };
+    client.underway.continuation = continuation(&client.config.dir, &sources, path, (&target, terms));
     let mut batch = Batch { target, terms, files: Vec::new(), folders: Vec::new(), special_count: 0 };
     for source in sources {
         batch.add(client, &source, &mut failures);
     }
     batch.run(client, &mut failures);
     failures.into_result()
+}
+
+/// A folder that gets a new name finds that name in use when the line is repeated, and would land in it.
+fn continuation(
+    dir: &Path,
+    sources: &[PathBuf],
+    path: Option<&str>,
+    (target, terms): (&Place, WriteTerms),
+) -> Option<String> {
+    let ([source], Some(path), Some(_)) = (sources, path, &target.name) else { return None };
+    if !source.is_dir() {
+        return None;
+    }
+    let typed = if dir == Path::new(".") { source } else { source.strip_prefix(dir).unwrap_or(source) };
+    let mut line = "WRITE -r".to_owned();
+    if terms.new {
+        line += " --new";
+    }
+    if let Some(digest) = terms.if_digest {
+        line += &format!(" --if-digest {digest}");
+    }
+    let all = Pattern::all_in(&typed.to_string_lossy());
+    Some(format!("{line} {} {}", quote(&all), quote(&format!("{path}/"))))
 }
 
 /// What `text` names here. Something that is called exactly so comes before a pattern, and a pattern that is not
@@ -228,6 +253,7 @@ impl Batch {
     fn send(self, client: &mut Client, failures: &mut Failures) {
         let byte_count = self.files.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
         let jobs = client.config.jobs;
+        client.underway.has_begun = true;
         let (remote, report, _) = client.parts();
         let Some(remote) = remote else { return };
         let bars = report.bars(self.files.len(), Some(byte_count));
@@ -270,12 +296,24 @@ fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut
         Err(error) => {
             let is_about_local =
                 matches!(error, SendError::NotFound | SendError::Local(_) | SendError::Shrank);
-            let failure = Failure::from(error);
+            let failure = missing_folder(report, &what.destination, error.into());
             failures.add(failure.code);
             if failure.code != Code::Interrupted {
                 report.failure(COMMAND, Some(if is_about_local { &local } else { path }), &failure);
             }
         }
+    }
+}
+
+/// Where a WRITE to a plain name finds nothing, it is the folder that is missing.
+fn missing_folder(report: &Report, destination: &Destination, failure: Failure) -> Failure {
+    match destination.path.folder() {
+        Some(folder) if destination.if_digest.is_none() => {
+            failure.explained(report.is_json(), ErrorCode::NotFound, |_| {
+                format!("the folder {folder} does not exist: MKDIR it first")
+            })
+        }
+        _ => failure,
     }
 }
 
@@ -288,12 +326,17 @@ fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Res
             &Failure::usage("standard input has no name: name the target"),
         ));
     };
+    if client.input_holds_commands {
+        let failure = Failure::usage("standard input holds the commands: give the upload by --cmd");
+        return Err(client.failed(COMMAND, path, &failure));
+    }
     let begun = Instant::now();
     let sent = client.remote().map(drop).and_then(|()| Ok(client.here.below(text)?)).and_then(|path| {
         if terms.recursive || text.ends_with('/') {
             return Err(Failure::new(Code::Remote(ErrorCode::NotAFile), "standard input is one file"));
         }
         let destination = Destination { path, new: terms.new, if_digest: terms.if_digest };
+        client.underway.has_begun = true;
         let (remote, report, _) = client.parts();
         let remote = remote.ok_or_else(Failure::not_connected)?;
         let bars = report.bars(1, None);
@@ -307,7 +350,8 @@ fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Res
             Ok(rustix::io::retry_on_intr(|| rustix::io::read(stdin, &mut *target))?)
         };
         let watch = watch.as_deref().unwrap_or(&Unwatched);
-        let sent = send_pipe(remote, &mut input, &destination, watch)?;
+        let sent = send_pipe(remote, &mut input, &destination, watch)
+            .map_err(|error| missing_folder(report, &destination, error.into()))?;
         Ok((destination, sent))
     });
     match sent {

@@ -1,6 +1,7 @@
 //! What can go wrong in a session, and what may be done about it: decided here alone.
 
 use thiserror::Error;
+use wire::codec::DecodeError;
 use wire::connection::{OpeningError, ReceiveError, SendError};
 use wire::error_code::ErrorCode;
 use wire::message::payload::Failed;
@@ -14,7 +15,7 @@ pub enum RemoteError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// Somebody was reached, but no session opened.
-    #[error("no session with {address}: {source}")]
+    #[error("{}", opening_text(address, source))]
     Opening {
         /// Who was dialled.
         address: String,
@@ -113,6 +114,16 @@ impl RemoteError {
             Self::Refused { code, .. } => Some(*code),
             _ => None,
         }
+    }
+}
+
+fn opening_text(address: &str, error: &OpeningError) -> String {
+    match error {
+        // What exactly is wrong with the line of another protocol helps nobody.
+        OpeningError::Receive(
+            ReceiveError::Message(DecodeError::BadMessage { .. }) | ReceiveError::LineTooLong(_),
+        ) => format!("{address} answers, but does not speak the ioe protocol"),
+        other => format!("no session with {address}: {other}"),
     }
 }
 
