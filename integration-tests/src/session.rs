@@ -164,13 +164,16 @@ impl Session {
         self.next_line().expect("the other end closed the connection instead of sending a line")
     }
 
-    /// The next line that is not `working`; it must have this id.
+    /// The next line that is not `working`; it must have this id, or be the refusal that closes the connection.
     ///
     /// # Panics
-    /// When it has another one, or none.
+    /// When it has another one.
     pub fn answer(&mut self, id: u64) -> Value {
         loop {
             let line = self.line();
+            if line["type"] == "refused" && line["id"].is_null() {
+                return line;
+            }
             assert_eq!(line["id"], id, "an answer to another request: {line}");
             if line["type"] != "working" {
                 return line;

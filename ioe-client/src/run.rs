@@ -13,12 +13,12 @@ use clap::CommandFactory as _;
 use log::LevelFilter;
 use program::command_line::{self, generate, with_environment};
 use program::exit::ExitStatus;
-use program::file_limit;
 use program::input_line::{BoundedLines, InputLine};
 use program::logging::{LogFormat, start_logging};
 use program::output::Output;
 use program::process_id::ProcessId;
 use program::state_folder::StateFolder;
+use program::system_limits;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -47,7 +47,7 @@ pub(crate) fn run() -> ExitStatus {
 
 fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     let interrupt = Interrupt::default();
-    if let Err(error) = file_limit::outlive() {
+    if let Err(error) = system_limits::outlive_file_size() {
         log::warn!("a file-size limit ends the program at once: {error}");
     }
     if let Err(error) = interrupt.install() {

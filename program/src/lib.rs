@@ -17,7 +17,7 @@ pub mod ready;
 pub mod process_id;
 pub mod state_folder;
 pub mod stop;
-pub mod file_limit;
+pub mod system_limits;
 pub mod output;
 pub mod exit;
 pub mod typed;

@@ -38,8 +38,8 @@ pub enum StateFolderError {
     },
     /// Another process has locked the folder.
     #[error(
-        "the state folder {} is in use by another running {}: stop that one, or give this one its own with \
-         --state-dir DIR", path.display(), path.file_name().unwrap_or_default().display()
+        "the state folder {} is in use by another running program: stop that one, or give this one its own with \
+         --state-dir DIR", path.display()
     )]
     Locked {
         /// The folder.

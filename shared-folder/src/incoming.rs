@@ -12,7 +12,7 @@ pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 
-use crate::folder::{Folder, FolderError, FolderHandle, Identity, Place, Shape, Status, rename_at};
+use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Shape, Status, rename_at};
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
 use rustix::fd::BorrowedFd;
@@ -159,6 +159,7 @@ pub struct Landed {
 pub struct Incoming<'a> {
     target: &'a Folder,
     folder: FolderHandle<'a>,
+    path: SharedPath,
     name: String,
     landing: Landing,
     old: Option<Status>,
@@ -185,6 +186,7 @@ impl<'a> Incoming<'a> {
         Ok(Self {
             target: folder,
             name: place.name.to_owned(),
+            path: path.clone(),
             folder: place.folder,
             landing,
             old,
@@ -323,6 +325,7 @@ impl<'a> Incoming<'a> {
 
     fn rename(&mut self) -> Result<Identity, LandingError> {
         let gate = self.target.gate();
+        self.check_still_there()?;
         if let Some(expected) = self.landing.replaces {
             let now = statat(self.folder.as_fd(), &self.name, AtFlags::SYMLINK_NOFOLLOW)
                 .map(|stat| Status::of(&stat));
@@ -337,6 +340,21 @@ impl<'a> Incoming<'a> {
         drop(gate);
         self.temporary.landed();
         Ok(crate::folder::identity_of(&self.temporary.file)?)
+    }
+
+    /// Whether the folder still is where the path says, and the temporary file still the one that was written: either
+    /// may have been moved or replaced meanwhile, and then `written` would not be true.
+    fn check_still_there(&self) -> Result<(), LandingError> {
+        let moved = || LandingError::Folder(FolderError::Unsteady);
+        if let FolderHandle::Below(held) = &self.folder {
+            let place = self.target.place(&self.path).map_err(|_| moved())?;
+            let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
+            if Inode::of(&now) != Inode::of(&fstat(held).map_err(FolderError::from)?) {
+                return Err(moved());
+            }
+        }
+        let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
+        if is_ours { Ok(()) } else { Err(moved()) }
     }
 
     /// Takes whole pieces from the base, up to `offset`.

@@ -4,7 +4,10 @@ use jiff::Timestamp as Moment;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-/// A file's time of last modification, to the nanosecond, years -9999 to 9999; outside, it is clamped.
+/// The first second of the year 0, the earliest that RFC 3339 can write.
+const FIRST_SECOND: i64 = -62_167_219_200;
+
+/// A file's time of last modification, to the nanosecond, years 0 to 9999; outside, it is clamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(Moment);
 
@@ -12,11 +15,11 @@ impl Timestamp {
     /// From seconds and nanoseconds since 1970-01-01T00:00:00Z, clamped to what can be written.
     #[must_use]
     pub fn from_unix(seconds: i64, nanoseconds: u32) -> Self {
-        let clamped = if seconds < 0 { Moment::MIN } else { Moment::MAX };
-        let nanoseconds = i32::try_from(nanoseconds.min(999_999_999)).unwrap_or(0);
-        Self(Moment::new(seconds, 0).map_or(clamped, |whole| {
-            Moment::from_nanosecond(whole.as_nanosecond() + i128::from(nanoseconds)).unwrap_or(clamped)
-        }))
+        if seconds < FIRST_SECOND {
+            return Self(Moment::new(FIRST_SECOND, 0).unwrap_or_default());
+        }
+        let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds.min(999_999_999));
+        Self(Moment::from_nanosecond(total).unwrap_or(Moment::MAX))
     }
 
     /// Whole seconds since 1970, rounded down, and the nanoseconds after them (0 to 999,999,999).
@@ -62,7 +65,11 @@ impl de::Visitor<'_> for TimestampText {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-        text.parse().map(Timestamp).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+        let clamped = |moment: Moment| {
+            let (seconds, nanoseconds) = Timestamp(moment).to_unix();
+            Timestamp::from_unix(seconds, nanoseconds)
+        };
+        text.parse().map(clamped).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn moments_that_cannot_be_written_are_clamped() {
         assert_eq!(Timestamp::from_unix(i64::MAX, 0).0, Moment::MAX);
-        assert_eq!(Timestamp::from_unix(i64::MIN, 7).0, Moment::MIN);
+        assert_eq!(Timestamp::from_unix(i64::MIN, 7).to_string(), "0000-01-01T00:00:00Z");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use integration_tests::content::{PIECE_BYTES, bytes};
 use integration_tests::server;
 use integration_tests::server::Server;
-use integration_tests::session::{Session, section_of};
+use integration_tests::session::{Session, line_of, section_of};
 use integration_tests::upload::{begin_large, end, write_request};
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn surplus_bytes_after_a_section_are_read_as_a_line_and_refused() {
     let (server, mut session, id) = within_a_write(5);
     session.send_section(id, 0, b"hello");
     session.send_raw(b"surplus\n");
-    session.try_send_raw(integration_tests::session::line_of(&end(id, b"hellosurplus")));
+    session.try_send_raw(line_of(&end(id, b"hellosurplus")));
     assert_closed_and_old(&server, session);
 }
 
@@ -105,7 +105,7 @@ fn sections_before_ready_are_refused() {
     let id = session.next_id();
     let request =
         integration_tests::session::with_id(write_request("a.bin", 2 * PIECE_BYTES, &json!({})), id);
-    let eager = [integration_tests::session::line_of(&request).into_bytes(), section_of(id, 0, b"too early")];
+    let eager = [line_of(&request).into_bytes(), section_of(id, 0, b"too early")];
     session.send_raw(eager.concat());
     let mut last = session.line();
     if last["type"] == "ready" {
@@ -140,4 +140,16 @@ fn messages_inside_a_payload_are_stored_and_never_obeyed() {
     integration_tests::upload::write_file(&mut session, "b.bin", &content);
     assert!(session.read_file("b.bin") == content);
     assert_eq!(session.read_file("a.bin"), OLD);
+}
+
+#[test]
+fn a_section_that_nobody_expects_closes_the_connection_and_its_bytes_are_not_obeyed() {
+    let server = server!().file("victim.txt", b"alive").start();
+    let mut session = server.session();
+    let evil = line_of(&json!({"v": 1, "type": "delete", "id": 2, "path": "victim.txt"}));
+    session.send_raw(&section_of(1, 0, evil.as_bytes()));
+    let answer = session.line();
+    assert!(answer["code"] == "bad_message" && answer["id"].is_null(), "{answer}");
+    session.assert_closed();
+    assert_eq!(server.scratch().shared("victim.txt"), b"alive");
 }

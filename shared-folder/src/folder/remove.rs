@@ -11,6 +11,8 @@ use wire::path::SharedPath;
 
 /// Bytes of names read from the kernel at a time.
 const NAMES_BYTES: usize = 32 * 1024;
+/// Names that are opened at a time: together they are shorter than a path may be.
+const NAMES_PER_STEP: usize = 8;
 /// How often one folder is looked at again because someone else keeps adding to it. Exceeded: `NotEmpty`.
 const ROUNDS_MAX: u64 = 100_000;
 
@@ -64,15 +66,16 @@ impl Folder {
         }
     }
 
+    /// Opens the last folder on the way, in steps that are short enough for the kernel: renaming folders can make
+    /// trees deeper than any path.
     fn open_on_the_way(&self, place: &Place<'_, '_>, way: &[CString]) -> Result<OwnedFd, FolderError> {
-        let mut path = place.name.to_owned().into_bytes();
-        for name in way {
-            path.push(b'/');
-            path.extend_from_slice(name.as_bytes());
-        }
-        let path = CString::new(path).map_err(|_| FolderError::BadName)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open_without_links(place.folder.as_fd(), path, flags)
+        let mut folder = open_without_links(place.folder.as_fd(), place.name, flags)?;
+        for step in way.chunks(NAMES_PER_STEP) {
+            let names: Vec<&[u8]> = step.iter().map(|name| name.as_bytes()).collect();
+            folder = open_without_links(folder.as_fd(), names.join(&b'/'), flags)?;
+        }
+        Ok(folder)
     }
 
     /// Removes the files of one folder; returns a subfolder, if there is one.

@@ -137,3 +137,14 @@ fn the_executable_bit_and_odd_times_are_seen() {
     assert!(status.executable);
     assert_eq!(status.permissions, 0o755, "setuid is not kept");
 }
+
+#[test]
+fn a_tree_deeper_than_any_path_can_be_removed() {
+    let (place, folder) = share();
+    let (a, b) = (vec!["a".repeat(200); 20].join("/"), vec!["b".repeat(200); 19].join("/"));
+    folder.make_folders(&path(&a)).unwrap();
+    folder.make_folders(&path(&b)).unwrap();
+    folder.rename(&path(&"a".repeat(200)), &path(&format!("{b}/x")), false).unwrap();
+    folder.remove(&path(&"b".repeat(200)), true, &mut |_| true).unwrap();
+    assert!(!place.path().join("share").join("b".repeat(200)).exists());
+}

@@ -65,11 +65,22 @@ impl Temporary {
             lock(&file)?;
             if is_still(folder, &name, &file) {
                 let stat = fstat(&file).map_err(FolderError::from)?;
+                if stat.st_nlink > 1 {
+                    // Not ours alone: what is written to it would show under another name too.
+                    unlinkat(folder, &name, AtFlags::empty()).map_err(FolderError::from)?;
+                    continue;
+                }
                 let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
                 return Ok(Self { file: File::from(file), name, byte_count, fate: Fate::Keep });
             }
         }
         Err(FolderError::Unsteady.into())
+    }
+
+    /// Whether its name still leads to this file, at the length that was written.
+    pub(super) fn is_still_named(&self, folder: BorrowedFd<'_>) -> bool {
+        let named = statat(folder, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        matches!((named, fstat(&self.file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
     }
 
     /// Nothing of it will be kept.

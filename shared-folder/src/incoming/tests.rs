@@ -319,3 +319,48 @@ fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
     held.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
     assert_eq!(names(place.path()), ["held", "sub"]);
 }
+
+#[test]
+fn promise_3_a_folder_that_is_moved_away_during_an_upload_takes_nothing_with_it() {
+    let outside = tempfile::tempdir().unwrap();
+    let (place, folder) = share();
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    let mut incoming = Incoming::begin(&folder, &path("d/x"), Landing::default()).unwrap();
+    send(&mut incoming, b"new", 0).unwrap();
+    std::fs::rename(place.path().join("d"), outside.path().join("d")).unwrap();
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    assert!(matches!(incoming.finish(3, None), Err(LandingError::Folder(FolderError::Unsteady))));
+    assert_eq!(names(&outside.path().join("d")), Vec::<String>::new());
+    assert_eq!(names(&place.path().join("d")), Vec::<String>::new());
+}
+
+#[test]
+fn a_partial_that_was_exchanged_does_not_land() {
+    let (place, folder) = share();
+    let bytes = content(2 * MIB, 0);
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    send(&mut incoming, &bytes, 0).unwrap();
+    let partial = place.path().join(&names(place.path())[0]);
+    std::fs::remove_file(&partial).unwrap();
+    std::fs::write(&partial, "evil").unwrap();
+    assert!(incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).is_err());
+    assert!(!place.path().join("big").exists());
+}
+
+#[test]
+fn a_partial_that_is_known_under_another_name_is_not_written_to() {
+    let (place, folder) = share();
+    let bytes = content(2 * MIB, 0);
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    send(&mut incoming, &bytes[..MIB], 0).unwrap();
+    drop(incoming);
+    let partial = place.path().join(&names(place.path())[0]);
+    let outside = tempfile::NamedTempFile::new_in(place.path().parent().unwrap()).unwrap();
+    std::fs::write(outside.path(), "canary").unwrap();
+    std::fs::remove_file(&partial).unwrap();
+    std::fs::hard_link(outside.path(), &partial).unwrap();
+    let mut incoming = Incoming::begin(&folder, &path("big"), resumable(bytes.len())).unwrap();
+    send(&mut incoming, &bytes, 0).unwrap();
+    incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
+    assert_eq!(std::fs::read(outside.path()).unwrap(), b"canary");
+}

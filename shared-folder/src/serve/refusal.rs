@@ -36,7 +36,7 @@ pub(super) enum End {
     /// The other end left, broke, or takes nothing any more; nothing can be said to it.
     Lost(String),
     /// The other end broke the protocol or was silent; it is told so before the connection closes.
-    Fault { code: ErrorCode, message: String, id: Option<u64> },
+    Fault { code: ErrorCode, message: String },
     /// It went on sending after a refusal, past the bound.
     TooMuch,
 }
@@ -116,7 +116,7 @@ impl From<LandingError> for Stop {
             LandingError::Receive(error) => return error.into(),
             LandingError::Misplaced { .. } => {
                 let message = error.to_string();
-                return Self::End(End::Fault { code: ErrorCode::BadMessage, message, id: None });
+                return Self::End(End::Fault { code: ErrorCode::BadMessage, message });
             }
             LandingError::GivenUp => return Self::End(End::Lost(error.to_string())),
             LandingError::Busy => ErrorCode::Busy,
@@ -133,17 +133,14 @@ impl From<ReceiveError> for End {
         let message = error.to_string();
         match error {
             ReceiveError::Closed(_) | ReceiveError::Lost(_) => Self::Lost(message),
-            ReceiveError::TimedOut(_) => Self::Fault { code: ErrorCode::TimedOut, message, id: None },
-            ReceiveError::LineTooLong(_) => Self::Fault { code: ErrorCode::BadMessage, message, id: None },
-            ReceiveError::Message(DecodeError::BadMessage { id, .. }) => {
-                Self::Fault { code: ErrorCode::BadMessage, message, id }
-            }
+            ReceiveError::TimedOut(_) => Self::Fault { code: ErrorCode::TimedOut, message },
+            ReceiveError::LineTooLong(_) => Self::Fault { code: ErrorCode::BadMessage, message },
             // Where an unknown type is no reason to end, the session has answered it before it gets here.
-            ReceiveError::Message(DecodeError::UnknownType { id, .. }) => {
-                Self::Fault { code: ErrorCode::BadMessage, message, id }
+            ReceiveError::Message(DecodeError::BadMessage { .. } | DecodeError::UnknownType { .. }) => {
+                Self::Fault { code: ErrorCode::BadMessage, message }
             }
             ReceiveError::Message(DecodeError::UnsupportedVersion { .. }) => {
-                Self::Fault { code: ErrorCode::UnsupportedVersion, message, id: None }
+                Self::Fault { code: ErrorCode::UnsupportedVersion, message }
             }
         }
     }

@@ -4,13 +4,13 @@ use super::Host;
 use super::record::{Outcome, RequestRecord};
 use super::refusal::{End, Refusal, Stop};
 use std::time::Instant;
-use wire::codec::{DecodeError, Decoded, MessageSet as _};
+use wire::codec::{DecodeError, Decoded, Message as _, MessageSet as _};
 use wire::connection::{Closer, Connection, ReceiveError, refuse, shortened};
 use wire::error_code::ErrorCode;
 use wire::limits::REQUESTS_IN_FLIGHT_MAX;
 use wire::message::payload::Failed;
 use wire::message::reply::{Goodbye, Refused, Topic, Topics};
-use wire::message::{Hello, Request};
+use wire::message::{Hello, Request, Section};
 use wire::net::service::SessionSlot;
 
 /// Everything a request is answered with.
@@ -71,11 +71,14 @@ impl<'a> Session<'a> {
         match self.connection.receiver.message::<Request>() {
             Ok(Some(decoded)) => self.answer(decoded),
             Ok(None) => Ok(Next::Leave),
-            Err(ReceiveError::Message(DecodeError::UnknownType { id, type_name })) => {
+            Err(ReceiveError::Message(DecodeError::UnknownType { id: Some(id), type_name }))
+                if type_name != Section::TYPE =>
+            {
                 let message = format!("the type {type_name:?} is unknown here");
                 self.refuse(id, ErrorCode::UnknownType, &message)?;
                 Ok(Next::GoOn)
             }
+            // Raw bytes follow a section's line: after one that nobody expects, nothing can be read as a line any more.
             Err(error) => Err(error.into()),
         }
     }
@@ -83,7 +86,7 @@ impl<'a> Session<'a> {
     fn answer(&mut self, Decoded { id, message }: Decoded<Request>) -> Result<Next, End> {
         let Some(id) = id else {
             let message = "a request needs an id".to_owned();
-            return Err(End::Fault { code: ErrorCode::BadMessage, message, id: None });
+            return Err(End::Fault { code: ErrorCode::BadMessage, message });
         };
         let (begun, command, path) = (Instant::now(), message.type_name(), label(&message));
         let is_stopping = self.slot.begin(format!("{command} {path}")).is_err();
@@ -128,7 +131,7 @@ impl<'a> Session<'a> {
         match result {
             Ok(()) => (Outcome::Done, Ok(())),
             Err(Stop::Refuse(Refusal { code, message })) => {
-                (Outcome::Refused(code), self.refuse(Some(id), code, &message))
+                (Outcome::Refused(code), self.refuse(id, code, &message))
             }
             Err(Stop::Told(code)) => (Outcome::Refused(code), Ok(())),
             Err(Stop::Fail(Refusal { code, message })) => {
@@ -136,16 +139,16 @@ impl<'a> Session<'a> {
                 let sent = self.connection.sender.queue(Some(id), &failed);
                 (Outcome::Refused(code), sent.map_err(|error| End::Lost(error.to_string())))
             }
-            Err(Stop::End(End::Fault { code, message, id: known })) => {
-                (Outcome::Refused(code), Err(End::Fault { code, message, id: known.or(Some(id)) }))
+            Err(Stop::End(End::Fault { code, message })) => {
+                (Outcome::Refused(code), Err(End::Fault { code, message }))
             }
             Err(Stop::End(end)) => (Outcome::Lost, Err(end)),
         }
     }
 
-    pub(super) fn refuse(&mut self, id: Option<u64>, code: ErrorCode, message: &str) -> Result<(), End> {
+    pub(super) fn refuse(&mut self, id: u64, code: ErrorCode, message: &str) -> Result<(), End> {
         let refused = Refused { code, message: shortened(message), versions: None };
-        self.connection.sender.queue(id, &refused).map_err(|error| End::Lost(error.to_string()))
+        self.connection.sender.queue(Some(id), &refused).map_err(|error| End::Lost(error.to_string()))
     }
 
     pub(super) fn count_bytes(&mut self, byte_count: u64) {
@@ -175,13 +178,9 @@ impl<'a> Session<'a> {
                 log::info!("session {session} of {address} went on sending after a refusal");
                 self.connection.close_gently();
             }
-            End::Fault { code, message, id } => {
+            End::Fault { code, message } => {
                 log::info!("session {session} of {address} is closed: {message} ({code})");
-                let said = match id {
-                    Some(id) => self.refuse(Some(id), code, &message).is_ok(),
-                    None => refuse(&mut self.connection, code, &message).is_ok(),
-                };
-                if said {
+                if refuse(&mut self.connection, code, &message).is_ok() {
                     self.connection.close_gently();
                 }
             }

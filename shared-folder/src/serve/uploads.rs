@@ -46,7 +46,7 @@ impl Uploads {
     pub(super) fn end_older(&self, path: &SharedPath, process_id: &str) -> bool {
         let owners = self.lock();
         match owners.get(path) {
-            Some(owner) if owner.process_id == process_id => owner.closer.close(),
+            Some(owner) if owner.process_id == process_id => owner.closer.abort(),
             Some(_) => return false,
             None => return true,
         }

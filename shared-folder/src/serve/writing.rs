@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     /// Says no, and reads on until the writer closes its upload.
     pub(super) fn refuse_write(&mut self, id: u64, refusal: Refusal) -> Result<(), Stop> {
         let Refusal { code, message } = refusal;
-        self.refuse(Some(id), code, &message).map_err(Stop::End)?;
+        self.refuse(id, code, &message).map_err(Stop::End)?;
         self.connection.sender.flush()?;
         self.discard(id)?;
         // The log still tells how it ended; the other end has had its answer.
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
         let Decoded { id: named, message } = received.ok_or(ReceiveError::Closed(Half::Section))?;
         let fault = |message: &str| {
             let (code, message) = (ErrorCode::BadMessage, message.to_owned());
-            Stop::End(SessionEnd::Fault { code, message, id: Some(id) })
+            Stop::End(SessionEnd::Fault { code, message })
         };
         if named != Some(id) {
             return Err(fault("another request's id stands within an upload"));

@@ -73,6 +73,13 @@ impl Stream {
         let _ = socket.shutdown(Shutdown::Read);
     }
 
+    fn abort(&self) {
+        let Transport::Plain(socket) = &self.0;
+        // If the option cannot be set, the other end learns of it later.
+        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        self.close();
+    }
+
     fn close(&self) {
         let Transport::Plain(socket) = &self.0;
         // It may be closed already, which is what was wanted.
@@ -88,6 +95,12 @@ impl Closer {
     /// Closes both directions.
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Closes both directions so that the other end sees it at once, even one that only sends and waits for room:
+    /// what was under way is lost, and the connection is reset.
+    pub fn abort(&self) {
+        self.0.abort();
     }
 
     /// Nothing more is waited for: what arrived can still be read, then comes the end of the stream.

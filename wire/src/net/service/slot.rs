@@ -97,7 +97,7 @@ impl Slots {
     pub(super) fn cut(&self) -> usize {
         let mut state = self.lock();
         state.stopping = true;
-        state.sessions.values().for_each(|held| held.closer.close());
+        state.sessions.values().for_each(|held| held.closer.abort());
         self.tell_if_empty(&state);
         state.sessions.len()
     }
