@@ -147,7 +147,7 @@ fn a_section_that_nobody_expects_closes_the_connection_and_its_bytes_are_not_obe
     let server = server!().file("victim.txt", b"alive").start();
     let mut session = server.session();
     let evil = line_of(&json!({"v": 1, "type": "delete", "id": 2, "path": "victim.txt"}));
-    session.send_raw(&section_of(1, 0, evil.as_bytes()));
+    session.send_raw(section_of(1, 0, evil.as_bytes()));
     let answer = session.line();
     assert!(answer["code"] == "bad_message" && answer["id"].is_null(), "{answer}");
     session.assert_closed();
