@@ -41,7 +41,7 @@ fn a_locked_folder_is_refused_with_the_way_out_and_free_after_the_drop() {
     let first = StateFolder::open_locked(&path).unwrap();
     let error = StateFolder::open_locked(&path).unwrap_err();
     assert!(matches!(error, StateFolderError::Locked { .. }));
-    assert!(error.to_string().contains("another running ioe-server"), "{error}");
+    assert!(error.to_string().contains("ioe-server is in use by another running program"), "{error}");
     assert!(error.to_string().contains("--state-dir"), "{error}");
     assert!(StateFolder::open_shared(&path).is_writable(), "clients do not mind the lock");
     drop(first);
