@@ -18,10 +18,10 @@ Commands are given as --cmd 'LIST', in a script, or in the console, where HELP
 lists them, each with an example.
 
 Examples:
-  ioe-client files.example                        a console, at port 10000
+  ioe-client localhost                            a console, at port 10000
   ioe-client [::1]:10000 --cmd 'LIST -r music'
-  ioe-client files.example -c 'READ a.txt' -c 'WRITE \"my song.mp3\" music/'
-  ioe-client files.example --json --script commands.txt
+  ioe-client localhost -c 'READ a.txt' -c 'WRITE \"my song.mp3\" music/'
+  ioe-client localhost --json --script commands.txt
 
 Exit codes:
   0    all done

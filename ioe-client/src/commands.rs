@@ -12,6 +12,7 @@ mod help;
 use crate::client::Client;
 use crate::command::Command;
 use crate::failure::{Code, Failure};
+use crate::render::Report;
 use shared_folder::remote::{Cancel, Found, Remote, Repeat, Unwatched};
 use wire::error_code::ErrorCode;
 use wire::message::Kind;
@@ -44,6 +45,14 @@ struct Failures(Option<Code>);
 impl Failures {
     fn add(&mut self, code: Code) {
         self.0.get_or_insert(code);
+    }
+
+    /// Notes and shows that one file failed; an interruption is told once, by the command.
+    fn report(&mut self, report: &Report, (command, path): (&str, &str), failure: &Failure) {
+        self.add(failure.code);
+        if failure.code != Code::Interrupted {
+            report.failure(command, Some(path), failure);
+        }
     }
 
     fn into_result(self) -> Result<(), Code> {

@@ -338,7 +338,7 @@ fn lies_are_refused_and_leave_nothing_behind() {
 }
 
 #[test]
-fn bytes_without_their_digest_leave_nothing_behind() {
+fn promise_2_bytes_without_their_digest_leave_nothing_behind() {
     let (error, local) = fetch_from_liar(&format!("{}{END}\n", section(0, "hellO")));
     assert!(matches!(error, FetchError::WrongDigest { .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 0);

@@ -256,13 +256,7 @@ fn report_one(
                 time,
             });
         }
-        Err(error) => {
-            let failure = Failure::from(error);
-            failures.add(failure.code);
-            if failure.code != Code::Interrupted {
-                report.failure(COMMAND, Some(path), &failure);
-            }
-        }
+        Err(error) => failures.report(report, (COMMAND, path), &Failure::from(error)),
     }
 }
 

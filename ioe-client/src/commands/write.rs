@@ -297,10 +297,8 @@ fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut
             let is_about_local =
                 matches!(error, SendError::NotFound | SendError::Local(_) | SendError::Shrank);
             let failure = missing_folder(report, &what.destination, error.into());
-            failures.add(failure.code);
-            if failure.code != Code::Interrupted {
-                report.failure(COMMAND, Some(if is_about_local { &local } else { path }), &failure);
-            }
+            let about = if is_about_local { &local } else { path };
+            failures.report(report, (COMMAND, about), &failure);
         }
     }
 }

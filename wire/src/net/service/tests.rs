@@ -84,7 +84,7 @@ fn one_connection_past_the_limit_is_refused_as_busy_and_admitted_later() {
 }
 
 #[test]
-fn a_drain_waits_for_the_running_request_and_refuses_newcomers() {
+fn promise_7_a_drain_waits_for_the_running_request_and_refuses_newcomers() {
     let (service, has_begun, let_go) = holding(4);
     let _connection = open(&service).unwrap();
     has_begun.recv().unwrap();
@@ -97,7 +97,7 @@ fn a_drain_waits_for_the_running_request_and_refuses_newcomers() {
 }
 
 #[test]
-fn a_panic_in_one_session_ends_that_session_alone() {
+fn promise_5_a_panic_in_one_session_ends_that_session_alone() {
     let service = start(4, Arc::new(Panicking));
     for _ in 0..3 {
         assert!(open(&service).is_err());
