@@ -1,23 +1,25 @@
-//! The daemon's life: listening, waiting for whatever comes first, draining, stopping.
+//! The daemon's parts put together and started; what happens then is `program`'s.
 
 use crate::config::{Config, StartError};
-use crate::console::{connections, obey};
+use crate::console;
 use crate::sweeper::Sweeper;
-use crossbeam_channel::{after, never, select};
-use program::console_input::{ConsoleEvent, ConsoleInput};
+use crossbeam_channel::Receiver;
+use program::console_input::ConsoleInput;
+use program::daemon::{Daemon, Work};
 use program::exit::ExitStatus;
 use program::output::Output;
 use program::ready::announce;
-use program::stop::{Stop, StopSignals};
+use program::stop::StopSignals;
 use program::system_limits;
+use program::typed::Typed;
 use shared_folder::serve::Host;
 use std::sync::Arc;
-use std::time::Duration;
 use wire::net::service::{Serve, Service};
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
-    let Config { listener, host, admission, drain_timeout, console, summary, state } = config;
+    // What is bound first is dropped last: the lock ends after everything that uses the folder.
+    let Config { state: _lock, listener, host, admission, drain_timeout, console, summary } = config;
     let signals = StopSignals::install()?;
     system_limits::outlive_file_size()?;
     system_limits::raise_descriptors();
@@ -27,62 +29,30 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     log::info!("{summary}");
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let console = if ConsoleInput::is_wanted(console) { Some(ConsoleInput::from_stdin()?) } else { None };
-    let status = Daemon { service, host, signals, console, output }.wait(drain_timeout);
-    // The lock ends after everything that uses the folder.
-    drop(state);
-    Ok(status)
+    let work = Serving { service, host };
+    Ok(Daemon { work: &work, signals, console, output }.run(drain_timeout))
 }
 
-struct Daemon {
+struct Serving {
     service: Service,
     host: Arc<Host>,
-    signals: StopSignals,
-    console: Option<ConsoleInput>,
-    output: Output,
 }
 
-impl Daemon {
-    fn wait(&self, drain_timeout: Duration) -> ExitStatus {
-        let nothing = never::<ConsoleEvent>();
-        let lines = self.console.as_ref().map_or(&nothing, ConsoleInput::receiver);
-        let mut deadline = never();
-        loop {
-            select! {
-                recv(self.signals.receiver()) -> stop => match stop {
-                    Ok(Stop::Drain) => {
-                        self.drain();
-                        deadline = after(drain_timeout);
-                    }
-                    _ => return self.cut("stopping at once"),
-                },
-                recv(self.service.emptied()) -> _ => {
-                    log::info!("stopped");
-                    return ExitStatus::Done;
-                }
-                recv(deadline) -> _ => return self.cut("the drain timeout has passed"),
-                recv(lines) -> event => if let Ok(event) = event {
-                    obey(&event, &self.service, self.signals.handle(), &self.output);
-                },
-            }
-        }
+impl Work for Serving {
+    fn drain(&self) -> usize {
+        self.service.drain()
     }
 
-    fn drain(&self) {
-        let busy = self.service.drain();
-        let waiting = format!("waiting for {} with a running request", connections(busy));
-        if self.console.is_some() {
-            self.output.line(&waiting);
-            self.output.flush();
-        } else {
-            log::info!("stopping: {waiting}");
-        }
+    fn emptied(&self) -> &Receiver<()> {
+        self.service.emptied()
     }
 
-    fn cut(&self, why: &str) -> ExitStatus {
+    fn cut(&self) -> usize {
         self.host.give_up();
-        let cut = self.service.cut();
-        log::warn!("{why}: {} cut", connections(cut));
-        // With nobody left to cut, nothing was lost.
-        ExitStatus::Failed
+        self.service.cut()
+    }
+
+    fn obey(&self, typed: &Typed, output: &Output) -> bool {
+        console::obey(typed, &self.service, output)
     }
 }
