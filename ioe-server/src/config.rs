@@ -1,7 +1,8 @@
 //! What is meant: options checked and turned into the parts of a daemon. Must not print.
 
-use crate::access_log::AccessLog;
+use crate::access_log::Logged;
 use crate::cli::{self, KindOption, Options};
+use program::access_log::AccessLog;
 use program::logging::LogFormat;
 use program::process_id::ProcessId;
 use program::state_folder::{StateFolder, StateFolderError};
@@ -71,7 +72,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         &rules,
     );
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
-    let observer = Box::new(AccessLog::new(options.log_format == LogFormat::Json));
+    let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let host = Arc::new(Host { share, welcome, observer });
     let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
     let listener = Listener::bind(&options.listen).map_err(unheard)?;

@@ -9,6 +9,7 @@
 
 pub mod daemon;
 pub mod command_line;
+pub mod access_log;
 pub mod logging;
 pub mod prompt;
 pub mod terminal;

@@ -15,6 +15,18 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// The word for the log: `ok`, `lost` or the code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Refused(code) => code.as_str(),
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// One request, after its end.
 #[derive(Debug, Clone)]
 pub struct RequestRecord<'a> {
