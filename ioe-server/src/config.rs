@@ -98,8 +98,7 @@ fn summary(options: &Options) -> String {
 fn check_reach(options: &Options) -> Result<(), StartError> {
     let address = options.listen.clone();
     let unheard = |source| StartError::Listen { address: address.clone(), source };
-    let everywhere = options.listen.resolve().map_err(unheard)?.iter().any(|found| !found.ip().is_loopback());
-    match (everywhere, options.plaintext) {
+    match (address.is_beyond_loopback().map_err(unheard)?, options.plaintext) {
         (true, false) => Err(StartError::PlainBeyondLoopback { address }),
         (true, true) => {
             log::warn!(

@@ -56,6 +56,20 @@ impl Address {
         }
         Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
     }
+
+    /// Whether any of its socket addresses leads beyond this machine, where bytes in plain text could be read and
+    /// changed on the way.
+    ///
+    /// # Errors
+    /// When the resolver knows no such host.
+    pub fn is_beyond_loopback(&self) -> io::Result<bool> {
+        Ok(are_beyond_loopback(&self.resolve()?))
+    }
+}
+
+/// The same of what an address was resolved to, so that what was looked at is what is used.
+pub(super) fn are_beyond_loopback(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().any(|address| !address.ip().is_loopback())
 }
 
 impl From<SocketAddr> for Address {
@@ -112,5 +126,14 @@ mod tests {
     fn localhost_is_loopback_without_asking_a_resolver() {
         let addresses = "LocalHost:7".parse::<Address>().unwrap().resolve().unwrap();
         assert!(addresses.iter().all(|address| address.ip().is_loopback()) && addresses.len() == 2);
+    }
+
+    #[test]
+    fn one_address_beyond_loopback_is_enough_to_be_beyond_it() {
+        let is_beyond = |text: &str| text.parse::<Address>().unwrap().is_beyond_loopback().unwrap();
+        assert!(!["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"].into_iter().any(is_beyond));
+        assert!(["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[2001:db8::1]:1"].into_iter().all(is_beyond));
+        let mixed = ["127.0.0.1:1", "192.0.2.1:1"].map(|text| text.parse().unwrap());
+        assert!(are_beyond_loopback(&mixed) && !are_beyond_loopback(&[]));
     }
 }

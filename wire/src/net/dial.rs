@@ -1,6 +1,7 @@
 //! Making a connection: each address of a host in turn, within one deadline.
 
 use super::Address;
+use super::address::are_beyond_loopback;
 use crate::connection::Connection;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -49,7 +50,7 @@ pub fn dial(
 ) -> Result<Connection, DialError> {
     let unresolved = |source| DialError::Unresolved { address: address.clone(), source };
     let candidates = address.resolve().map_err(unresolved)?;
-    if !plaintext_anywhere && !candidates.iter().all(|candidate| candidate.ip().is_loopback()) {
+    if !plaintext_anywhere && are_beyond_loopback(&candidates) {
         return Err(DialError::PlainBeyondLoopback { address: address.clone() });
     }
     let deadline = Instant::now() + patience;
