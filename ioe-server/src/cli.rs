@@ -1,11 +1,13 @@
 //! What was typed on the command line. Must not know what it means.
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use program::command_line::CommonOptions;
 use program::logging::LogFormat;
 use program::quantity;
 use std::path::PathBuf;
 use std::time::Duration;
+use wire::message::Kind;
 use wire::net::Address;
 
 /// The program's name, whatever its file is called.
@@ -30,8 +32,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) read_only: bool,
     /// Share only files of these kinds
-    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
-    pub(crate) kinds: Vec<KindOption>,
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind())]
+    pub(crate) kinds: Vec<Kind>,
     /// Connections at once; one more is refused as busy
     #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
@@ -57,24 +59,17 @@ pub(crate) struct Options {
     pub(crate) common: CommonOptions,
 }
 
-/// A kind of file, as `--kinds` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KindOption {
-    Picture,
-    Music,
-    Video,
-    Document,
-    Archive,
-    Text,
-    Other,
-}
-
 const EXAMPLES: &str = "Examples:
   ioe-server ~/Public                      serve a folder on 127.0.0.1:10000
   ioe-server --read-only --kinds music .   share the music here, changing nothing
   ioe-client 127.0.0.1:10000 --cmd LIST    look at it
 
 Console: QUIT drains and stops, FORCEQUIT stops at once, STATUS shows connections, HELP lists the commands.";
+
+/// Reads a kind that a file can have; the help and the error for another name list them.
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::OF_FILES.map(Kind::as_str)).try_map(|name| name.parse::<Kind>())
+}
 
 #[cfg(test)]
 mod tests {

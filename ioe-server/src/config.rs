@@ -1,7 +1,7 @@
 //! What is meant: options checked and turned into the parts of a daemon. Must not print.
 
 use crate::access_log::Logged;
-use crate::cli::{self, KindOption, Options};
+use crate::cli::{self, Options};
 use program::access_log::AccessLog;
 use program::logging::LogFormat;
 use program::process_id::ProcessId;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use wire::error_code::ErrorCode;
-use wire::message::{Kind, Role};
+use wire::message::Role;
 use wire::net::service::Admission;
 use wire::net::{Address, Listener};
 
@@ -113,19 +113,7 @@ fn check_reach(options: &Options) -> Result<(), StartError> {
 fn rules(options: &Options) -> Rules {
     Rules {
         refuses_changes: options.read_only.then_some(ErrorCode::ReadOnly),
-        kinds: (!options.kinds.is_empty()).then(|| options.kinds.iter().copied().map(kind).collect()),
+        kinds: (!options.kinds.is_empty()).then(|| options.kinds.clone()),
         file_bytes_max: options.max_file_size,
-    }
-}
-
-fn kind(option: KindOption) -> Kind {
-    match option {
-        KindOption::Picture => Kind::Picture,
-        KindOption::Music => Kind::Music,
-        KindOption::Video => Kind::Video,
-        KindOption::Document => Kind::Document,
-        KindOption::Archive => Kind::Archive,
-        KindOption::Text => Kind::Text,
-        KindOption::Other => Kind::Other,
     }
 }

@@ -9,7 +9,7 @@ pub mod request;
 pub mod reply;
 pub mod payload;
 
-pub use entry::{Entry, Kind};
+pub use entry::{Entry, Kind, UnknownKind};
 pub use hello::{Hello, Role, SessionLimits, Welcome};
 pub use number::ByteCount;
 pub use payload::{Abort, End, Failed, Section};

@@ -3,6 +3,8 @@
 use super::ByteCount;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+use thiserror::Error;
 
 /// What sort of content an entry holds, by the ending of its name. An unknown kind is read as `other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +42,10 @@ impl Kind {
         Self::Folder,
     ];
 
+    /// The kinds that a file can have: all but `folder`.
+    pub const OF_FILES: [Self; 7] =
+        [Self::Picture, Self::Music, Self::Video, Self::Document, Self::Archive, Self::Text, Self::Other];
+
     /// The kind as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +59,20 @@ impl Kind {
             Self::Other => "other",
             Self::Folder => "folder",
         }
+    }
+}
+
+/// A text is no kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("there is no such kind")]
+pub struct UnknownKind;
+
+/// As a person types it. Here an unknown kind is an error: only a newer version's message may name others.
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
     }
 }
 
@@ -70,4 +90,20 @@ pub struct Entry {
     /// Whether its owner may run it; false for a folder.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_by_its_name_and_no_other_name_is() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(Kind::OF_FILES.contains(&kind), kind != Kind::Folder);
+        }
+        for text in ["", "Music", "smell"] {
+            assert_eq!(text.parse::<Kind>(), Err(UnknownKind));
+        }
+    }
 }
