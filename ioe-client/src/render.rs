@@ -3,23 +3,23 @@
 //! Must not know how any of it came about.
 
 mod bars;
-mod table;
 mod json;
 
 pub(crate) use bars::Bars;
 
 use crate::failure::{Code, Failure};
-use json::{ChangeLine, ConnectLine, EntryLine, ErrorObject, FailureLine, StatLine, TopicLine, TransferLine};
+use json::{ChangeLine, ConnectLine, StatLine, TopicLine, TransferLine};
 use program::escape::{Escaped, for_log};
 use program::output::Output;
 use program::quantity;
+use program::results::{EntryLine, ErrorObject, FailureLine, json_line, listing_key};
 use shared_folder::remote::Listed;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 use wire::digest::Digest;
-use wire::message::Entry;
 use wire::message::reply::Topic;
+use wire::message::{Entry, Kind};
 
 /// Entries that a terminal sorts; a longer listing is shown as it comes.
 const SORTED_ENTRIES_MAX: usize = 100_000;
@@ -120,26 +120,20 @@ impl Report {
 
     pub(crate) fn failure(&self, command: &str, path: Option<&str>, failure: &Failure) {
         let Failure { code, message } = failure;
+        let line = FailureLine { command, path, error: ErrorObject { code: code.as_str(), message } };
         if self.style.is_json {
-            let error = ErrorObject { code: code.as_str(), message };
-            return self.output.line(json::text(&FailureLine { command, path, error }));
+            return self.output.line(json_line(&line));
         }
         // These say all there is to say, and people look for exactly these words.
         if matches!(code, Code::Usage | Code::NotConnected) {
             return self.note(message);
         }
-        let place = path.filter(|path| !path.is_empty()).map(|path| format!(" {}", Escaped(path)));
-        self.note(format_args!(
-            "{}{}: {message} ({})",
-            command.to_uppercase(),
-            place.unwrap_or_default(),
-            code.as_str()
-        ));
+        self.note(line);
     }
 
     pub(crate) fn connected(&self, address: &str) {
         if self.style.is_json {
-            self.output.line(json::text(&ConnectLine { command: "connect", address }));
+            self.output.line(json_line(&ConnectLine { command: "connect", address }));
         } else {
             self.output.line(format_args!("connected to {}", Escaped(address)));
         }
@@ -151,7 +145,7 @@ impl Report {
             let (digest, seconds) = (digest.to_string(), time.as_secs_f64());
             let line =
                 TransferLine { command, path, local, byte_count, digest, resumed_from: reused, seconds };
-            return self.output.line(json::text(&line));
+            return self.output.line(json_line(&line));
         }
         let size = quantity::size(byte_count);
         let kept =
@@ -168,7 +162,7 @@ impl Report {
     /// Something was renamed, deleted or made.
     pub(crate) fn changed(&self, command: &'static str, path: &str, to: Option<&str>) {
         if self.style.is_json {
-            return self.output.line(json::text(&ChangeLine { command, path, to }));
+            return self.output.line(json_line(&ChangeLine { command, path, to }));
         }
         match (command, to) {
             (_, Some(to)) => self.output.line(format_args!("renamed {} to {}", Escaped(path), Escaped(to))),
@@ -179,11 +173,11 @@ impl Report {
 
     pub(crate) fn stat(&self, name: &str, entry: &Entry, digest: Option<Digest>) {
         let digest = digest.map(|digest| digest.to_string());
+        let entry = entry_line("stat", entry);
         if self.style.is_json {
-            let line = StatLine { entry: entry_line("stat", entry), digest };
-            return self.output.line(json::text(&line));
+            return self.output.line(json_line(&StatLine { entry, digest }));
         }
-        let row = if self.is_terminal { table::row(name, entry) } else { table::fields(name, entry) };
+        let row = if self.is_terminal { entry.columns(name) } else { entry.fields(name) };
         match digest {
             Some(digest) if self.is_terminal => self.output.line(format_args!("{row}\nBLAKE3 {digest}")),
             Some(digest) => self.output.line(format_args!("{row}\t{digest}")),
@@ -194,7 +188,7 @@ impl Report {
     pub(crate) fn help(&self, line: HelpLine) {
         let HelpLine { usage, text, example } = line;
         if self.style.is_json {
-            self.output.line(json::text(&TopicLine { command: "help", usage, text, example }));
+            self.output.line(json_line(&TopicLine { command: "help", usage, text, example }));
         } else {
             self.output.line(format_args!("{usage}\n    {text}\n    example: {example}"));
         }
@@ -224,14 +218,14 @@ impl ShownListing<'_> {
         self.count += 1;
         let Report { output, style, is_terminal, .. } = self.report;
         if style.is_json {
-            output.line(json::text(&entry_line(self.command, &entry)));
+            output.line(json_line(&entry_line(self.command, &entry)));
         } else if *is_terminal {
             self.kept.push((name.to_owned(), entry));
             if self.kept.len() >= SORTED_ENTRIES_MAX {
                 self.show_kept();
             }
         } else {
-            output.line(table::fields(name, &entry));
+            output.line(entry_line(self.command, &entry).fields(name));
         }
     }
 
@@ -254,8 +248,10 @@ impl ShownListing<'_> {
 
     fn show_kept(&mut self) {
         let mut rows = std::mem::take(&mut self.kept);
-        table::sort(&mut rows);
-        rows.iter().for_each(|(name, entry)| self.report.output.line(table::row(name, entry)));
+        rows.sort_by_cached_key(|(name, entry)| listing_key(name, entry.kind == Kind::Folder));
+        for (name, entry) in &rows {
+            self.report.output.line(entry_line(self.command, entry).columns(name));
+        }
     }
 }
 
@@ -264,6 +260,7 @@ fn entry_line<'a>(command: &'static str, entry: &'a Entry) -> EntryLine<'a> {
         command,
         path: &entry.path,
         kind: entry.kind.as_str(),
+        is_folder: entry.kind == Kind::Folder,
         byte_count: entry.byte_count.get(),
         modified: entry.modified.whole_seconds().to_string(),
         executable: entry.executable,

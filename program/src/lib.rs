@@ -22,6 +22,7 @@ pub mod state_folder;
 pub mod stop;
 pub mod system_limits;
 pub mod output;
+pub mod results;
 pub mod exit;
 pub mod typed;
 pub mod quantity;
