@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::content::{PIECE_BYTES, digest};
 use crate::patience::HANG_TIME_MAX;
 
-/// The longest control line, with its line feed (PROTOCOL.md, section 10).
+/// The longest control line, with its line feed (PROTOCOL.md, section 11).
 pub const LINE_BYTES_MAX: usize = 65536;
-/// The largest number (PROTOCOL.md, section 10).
+/// The largest number (PROTOCOL.md, section 11).
 pub const BYTE_COUNT_MAX: u64 = (1 << 53) - 1;
 /// The process id of sessions that do not care for one.
 pub const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";

@@ -17,8 +17,9 @@ pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
 
 use session::Session;
-use wire::connection::{Connection, accept_hello};
-use wire::message::{Role, SessionLimits, Welcome};
+use wire::connection::{Connection, receive_hello, refuse, welcome};
+use wire::error_code::ErrorCode;
+use wire::message::{Hello, Role, SessionLimits, Welcome};
 use wire::net::service::{Serve, SessionSlot};
 
 /// A share and everything a session of it needs.
@@ -43,6 +44,7 @@ impl Host {
             process_id,
             features: features.into_iter().map(str::to_owned).collect(),
             limits: SessionLimits::ours(),
+            advertise: None,
         }
     }
 }
@@ -52,16 +54,36 @@ impl Host {
     pub fn give_up(&self) {
         self.share.catalogue.give_up();
     }
+
+    /// Serves a session whose `hello` has been received.
+    pub fn session(&self, mut connection: Connection, hello: Hello, slot: &SessionSlot) {
+        match welcome(&mut connection, &self.welcome) {
+            Ok(()) => Session::new(self, slot, connection, hello).run(),
+            Err(error) => tell_unopened(slot, &error),
+        }
+    }
 }
 
+/// As a server: every connection is a session; links are refused.
 impl Serve for Host {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
-        match accept_hello(&mut connection, &self.welcome) {
-            Ok(hello) => Session::new(self, slot, connection, hello).run(),
+        match receive_hello(&mut connection) {
+            Ok(hello) if hello.role == Role::Client => self.session(connection, hello, slot),
+            Ok(_) => {
+                let text = "a server keeps no links: its files are there for sessions of role client";
+                // It may have left already; then nobody needs the answer.
+                let _ = refuse(&mut connection, ErrorCode::NotAllowed, text);
+                connection.close_gently();
+            }
             Err(error) => {
-                log::info!("session {} from {} did not open: {error}", slot.id(), slot.address());
+                tell_unopened(slot, &error);
                 connection.close_gently();
             }
         }
     }
+}
+
+/// The log line of a connection that became no session.
+pub fn tell_unopened(slot: &SessionSlot, why: &dyn std::error::Error) {
+    log::info!("session {} from {} did not open: {why}", slot.id(), slot.address());
 }

@@ -56,3 +56,28 @@ pub const WORKING_INTERVAL: Duration = Duration::from_secs(5);
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 /// What a closing end reads on at most, in bytes.
 pub const LINGER_BYTES_MAX: u64 = 4 << 20;
+
+/// `ttl` and `ttl` + `hops` of a search or discover: links that it crosses in all. Exceeded: cut to it.
+pub const TTL_MAX: u8 = 7;
+/// Files with which one peer answers one search: more help nobody. Further ones are left out.
+pub const SEARCH_FILES_MAX: usize = 256;
+/// Files that one neighbour may bring home for one search, so that no liar uses up what all may bring. Further ones are dropped.
+pub const SEARCH_RESULTS_PER_LINK_MAX: u32 = 4096;
+/// Files that go home through one peer for one search. Further ones are dropped.
+pub const SEARCH_RESULTS_MAX: u32 = 16_384;
+/// Searches and discovers that one neighbour may send at once. Exceeded: dropped.
+pub const FLOODS_AT_ONCE_MAX: u32 = 1000;
+/// Searches and discovers that one neighbour may send every second in the long run. Exceeded: dropped.
+pub const FLOODS_PER_SECOND_MAX: u32 = 100;
+/// Results that one neighbour may send at once, in messages. Exceeded: dropped.
+pub const RESULTS_AT_ONCE_MAX: u32 = 10_000;
+/// Results that one neighbour may send every second in the long run, in messages. Exceeded: dropped.
+pub const RESULTS_PER_SECOND_MAX: u32 = 1000;
+/// How long the way of a search is remembered at least; at most twice as long.
+pub const FLOOD_MEMORY_TIME: Duration = Duration::from_secs(60);
+/// Searches and discovers of one neighbour that are remembered in that time. Exceeded: dropped.
+pub const FLOODS_REMEMBERED_MAX: u32 = 4096;
+/// Who has sent nothing over a link for so long sends `ping`.
+pub const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// The line of a `search_result`, in bytes: below a line's limit by what the address adds on the way. Exceeded: dropped.
+pub const RESULT_BYTES_MAX: usize = LINE_BYTES_MAX - 256;

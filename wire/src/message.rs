@@ -6,11 +6,13 @@ pub mod number;
 pub mod hello;
 pub mod entry;
 pub mod request;
+pub mod link;
 pub mod reply;
 pub mod payload;
 
 pub use entry::{Entry, Kind, UnknownKind};
 pub use hello::{Hello, Role, SessionLimits, Welcome};
+pub use link::{FloodId, LinkMessage};
 pub use number::ByteCount;
 pub use payload::{Abort, End, Failed, Section};
 pub use reply::Reply;

@@ -5,14 +5,23 @@ use crate::error_code::ErrorCode;
 use crate::limits::*;
 use crate::message::hello::Opening;
 use crate::message::payload::Upload;
-use crate::message::{Reply, Request};
+use crate::message::{LinkMessage, Reply, Request};
 use std::collections::BTreeSet;
 
 const TEXT: &str = include_str!("../PROTOCOL.md");
 
-/// The lines of all ```json blocks.
+/// The lines of all ```json blocks: what an opening or a session says.
 fn examples() -> Vec<&'static str> {
-    let blocks = TEXT.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks("```json\n")
+}
+
+/// The lines of all ```json link blocks: what neighbours say over a link.
+fn link_examples() -> Vec<&'static str> {
+    blocks("```json link\n")
+}
+
+fn blocks(fence: &str) -> Vec<&'static str> {
+    let blocks = TEXT.split(fence).skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.flat_map(str::lines).collect()
 }
 
@@ -46,7 +55,21 @@ fn every_example_decodes_and_encodes_to_itself() {
 }
 
 #[test]
+fn every_example_of_a_link_decodes_and_encodes_to_itself() {
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    for line in link_examples() {
+        let encoded =
+            again::<LinkMessage>(line).unwrap_or_else(|| panic!("no message has the type of {line}"));
+        assert_eq!(value(&encoded), value(line));
+    }
+}
+
+#[test]
 fn every_message_type_has_an_example() {
+    let shown: BTreeSet<String> = link_examples().into_iter().chain(examples()).map(type_of).collect();
+    for name in LinkMessage::TYPES {
+        assert!(shown.contains(*name), "PROTOCOL.md has no example of {name}");
+    }
     let shown: BTreeSet<String> = examples().into_iter().map(type_of).collect();
     let sets = [Opening::TYPES, Request::TYPES, Upload::TYPES, Reply::TYPES];
     for name in sets.into_iter().flatten() {
@@ -74,6 +97,18 @@ fn every_limit_in_the_table_is_the_one_in_the_code() {
         ("OFFERS_MAX", OFFERS_MAX.to_string()),
         ("PROCESS_ID_DIGITS", PROCESS_ID_DIGITS.to_string()),
         ("REFUSAL_TEXT_BYTES_MAX", REFUSAL_TEXT_BYTES_MAX.to_string()),
+        ("TTL_MAX", TTL_MAX.to_string()),
+        ("SEARCH_FILES_MAX", SEARCH_FILES_MAX.to_string()),
+        ("RESULT_BYTES_MAX", RESULT_BYTES_MAX.to_string()),
+        ("SEARCH_RESULTS_PER_LINK_MAX", SEARCH_RESULTS_PER_LINK_MAX.to_string()),
+        ("SEARCH_RESULTS_MAX", SEARCH_RESULTS_MAX.to_string()),
+        ("FLOODS_AT_ONCE_MAX", FLOODS_AT_ONCE_MAX.to_string()),
+        ("FLOODS_PER_SECOND_MAX", FLOODS_PER_SECOND_MAX.to_string()),
+        ("RESULTS_AT_ONCE_MAX", RESULTS_AT_ONCE_MAX.to_string()),
+        ("RESULTS_PER_SECOND_MAX", RESULTS_PER_SECOND_MAX.to_string()),
+        ("FLOODS_REMEMBERED_MAX", FLOODS_REMEMBERED_MAX.to_string()),
+        ("FLOOD_MEMORY_TIME", seconds(FLOOD_MEMORY_TIME)),
+        ("PING_INTERVAL", seconds(PING_INTERVAL)),
         ("HELLO_TIME_MAX", seconds(HELLO_TIME_MAX)),
         ("LINE_TIME_MAX", seconds(LINE_TIME_MAX)),
         ("SECTION_TIME_MAX", seconds(SECTION_TIME_MAX)),
@@ -97,7 +132,7 @@ fn every_limit_in_the_table_is_the_one_in_the_code() {
 
 #[test]
 fn every_code_is_listed() {
-    let section = TEXT.split("## 9. Codes").nth(1).unwrap().split("## 10").next().unwrap();
+    let section = TEXT.split("## 10. Codes").nth(1).unwrap().split("## 11").next().unwrap();
     for code in ErrorCode::ALL {
         assert!(section.contains(&format!("`{code}`")), "{code}");
     }

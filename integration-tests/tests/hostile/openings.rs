@@ -136,6 +136,10 @@ fn a_request_before_hello_and_the_role_of_a_neighbour_are_refused() {
     let server = server!().start();
     assert_hello_refused(&server, &json!({"type": "list", "id": 1}), "bad_message");
     assert_hello_refused(&server, &hello_with("role", json!("peer")), "bad_message");
+    assert_hello_refused(&server, &hello_with("role", json!("server")), "bad_message");
+    let mut neighbour = hello_with("role", json!("peer"));
+    neighbour["port"] = json!(10_001);
+    assert_hello_refused(&server, &neighbour, "not_allowed");
     server.session().assert_works();
 }
 

@@ -6,7 +6,7 @@ use integration_tests::session::{Session, assert_refused};
 use integration_tests::upload::{end, write_request};
 use serde_json::json;
 
-/// What is read and thrown away of a refused WRITE (PROTOCOL.md, section 10).
+/// What is read and thrown away of a refused WRITE (PROTOCOL.md, section 11).
 const DISCARD_BYTES_MAX: usize = 8 << 20;
 
 /// Asks for a large WRITE that must be refused, and returns its id.

@@ -57,22 +57,26 @@ pub fn say_hello(connection: &mut Connection, hello: &Hello) -> Result<Opened, O
     }
 }
 
-/// Takes the other end's `hello` and answers it with `welcome`, or with a refusal.
+/// Takes the other end's `hello`. The caller answers with [`welcome`] or [`refuse`].
 ///
 /// # Errors
 /// See [`OpeningError`]; whoever broke the protocol has been told so.
-pub fn accept_hello(connection: &mut Connection, welcome: &Welcome) -> Result<Hello, OpeningError> {
+pub fn receive_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
     let deadline = Instant::now() + HELLO_TIME_MAX;
     let received = connection.receiver.message_by::<Opening>(Some(deadline));
-    let hello = match check_hello(received) {
-        Ok(hello) => hello,
-        Err(error) => {
-            refuse_opening(connection, &error);
-            return Err(error);
-        }
-    };
-    connection.sender.send(None, welcome)?;
-    Ok(hello)
+    let checked = check_hello(received);
+    if let Err(error) = &checked {
+        refuse_opening(connection, error);
+    }
+    checked
+}
+
+/// Accepts the connection that [`receive_hello`] was about.
+///
+/// # Errors
+/// When it cannot be sent.
+pub fn welcome(connection: &mut Connection, welcome: &Welcome) -> Result<(), SendError> {
+    connection.sender.send(None, welcome)
 }
 
 /// Refuses a connection as a whole, before or after its `hello`, in one line without an id.
@@ -106,7 +110,15 @@ impl Hello {
             versions: PROTOCOL_VERSIONS.to_vec(),
             role: Role::Client,
             process_id: process_id.to_owned(),
+            port: None,
+            advertise: None,
         }
+    }
+
+    /// The `hello` of a peer that opens a link and listens at `port`.
+    #[must_use]
+    pub fn of_peer(agent: &str, process_id: &str, port: u16) -> Self {
+        Self { role: Role::Peer, port: Some(port), ..Self::of_client(agent, process_id) }
     }
 }
 
@@ -130,8 +142,11 @@ fn check_hello(received: Result<Received<Opening>, ReceiveError>) -> Result<Hell
     if hello.agent.len() > AGENT_BYTES_MAX || hello.versions.len() > OFFERS_MAX {
         return Err(OpeningError::Unexpected("agent or versions is too long"));
     }
-    if hello.role != Role::Client {
-        return Err(OpeningError::Unexpected("only sessions of role client are served here"));
+    match hello.role {
+        Role::Client => {}
+        Role::Peer if hello.port.is_some_and(|port| port > 0) => {}
+        Role::Peer => return Err(OpeningError::Unexpected("a peer says the port where it listens")),
+        Role::Server => return Err(OpeningError::Unexpected("who dials is a client or a peer")),
     }
     Ok(hello)
 }

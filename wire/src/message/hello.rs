@@ -2,6 +2,7 @@
 
 use super::{message_set, message_types};
 use crate::codec::only_map;
+use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 /// What the end that speaks wants to be.
@@ -27,6 +28,12 @@ pub struct Hello {
     pub role: Role,
     /// 32 hex digits that tell this program from others: who continues its own upload is known by it.
     pub process_id: String,
+    /// Of a peer: the port where it listens. Others reach it there, at the number that its neighbour sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Of a peer: where others reach it, if that differs. Believed only when it was dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<SocketAddr>,
 }
 
 /// The answer to `hello` of whoever listens.
@@ -45,6 +52,9 @@ pub struct Welcome {
     /// The limits of this end.
     #[serde(deserialize_with = "only_map")]
     pub limits: SessionLimits,
+    /// Of a peer: where others reach it, if not where it was dialled. Believed only when it was dialled there too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<SocketAddr>,
 }
 
 /// The maxima that whoever sends to this end keeps to.

@@ -48,6 +48,8 @@ struct Held {
     since: Instant,
     running: Option<String>,
     byte_count: Arc<AtomicU64>,
+    /// A neighbour's link: it has a cap of its own.
+    is_link: bool,
 }
 
 impl Slots {
@@ -63,13 +65,15 @@ impl Slots {
         max: usize,
     ) -> Option<SessionSlot> {
         let mut state = self.lock();
-        if state.sessions.len() >= max || state.stopping {
+        let sessions = state.sessions.values().filter(|held| !held.is_link).count();
+        if sessions >= max || state.stopping {
             return None;
         }
         state.last_id += 1;
         let (id, byte_count) = (state.last_id, Arc::new(AtomicU64::new(0)));
         let shown = Arc::clone(&byte_count);
-        let held = Held { closer, address, since: Instant::now(), running: None, byte_count: shown };
+        let since = Instant::now();
+        let held = Held { closer, address, since, running: None, byte_count: shown, is_link: false };
         state.sessions.insert(id, held);
         Some(SessionSlot { slots: Arc::clone(self), id, address, byte_count })
     }
@@ -80,7 +84,8 @@ impl Slots {
 
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {
         let state = self.lock();
-        let mut all: Vec<_> = state.sessions.iter().map(|(id, held)| held.status(*id)).collect();
+        let sessions = state.sessions.iter().filter(|(_, held)| !held.is_link);
+        let mut all: Vec<_> = sessions.map(|(id, held)| held.status(*id)).collect();
         all.sort_by_key(|status| status.id);
         all
     }
@@ -99,7 +104,7 @@ impl Slots {
         state.stopping = true;
         state.sessions.values().for_each(|held| held.closer.abort());
         self.tell_if_empty(&state);
-        state.sessions.len()
+        state.sessions.values().filter(|held| !held.is_link).count()
     }
 
     fn leave(&self, id: u64) {
@@ -179,6 +184,13 @@ impl SessionSlot {
             && stopping
         {
             held.closer.finish_receiving();
+        }
+    }
+
+    /// This connection is a neighbour's link from now on: it counts as no session and takes no session's place.
+    pub fn becomes_link(&self) {
+        if let Some(held) = self.slots.lock().sessions.get_mut(&self.id) {
+            held.is_link = true;
         }
     }
 

@@ -1,7 +1,7 @@
 //! Admission, drain and panics of a service, over real loopback sockets.
 
 use super::*;
-use crate::connection::{Opened, OpeningError, accept_hello, say_hello};
+use crate::connection::{self, Opened, OpeningError, receive_hello, say_hello};
 use crate::error_code::ErrorCode;
 use crate::message::{Hello, Role, SessionLimits, Welcome};
 use crate::net::{Address, dial};
@@ -18,7 +18,8 @@ struct Holding {
 
 impl Serve for Holding {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
-        accept_hello(&mut connection, &welcome()).unwrap();
+        receive_hello(&mut connection).unwrap();
+        connection::welcome(&mut connection, &welcome()).unwrap();
         slot.begin("hold".into()).unwrap();
         self.begun.send(()).unwrap();
         self.release.recv().unwrap();
@@ -42,6 +43,7 @@ fn welcome() -> Welcome {
         process_id: "0".repeat(32),
         features: Vec::new(),
         limits: SessionLimits::ours(),
+        advertise: None,
     }
 }
 

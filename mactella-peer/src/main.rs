@@ -1,0 +1,7 @@
+//! mactella-peer: everything is in the library of the same name.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

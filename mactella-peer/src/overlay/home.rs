@@ -1,0 +1,107 @@
+//! Results on their way home: only from a link that was asked, only to the link that asked.
+//!
+//! The owner's neighbour writes the owner's address; further on it is passed as it is.
+
+use super::memory::Source;
+use super::{Action, LinkId, Overlay, Turn};
+use core::net::SocketAddr;
+use wire::codec::encoded_len;
+use wire::limits::{RESULT_BYTES_MAX, SEARCH_FILES_MAX, TTL_MAX};
+use wire::message::link::{DiscoverResult, SearchResult};
+use wire::message::{FloodId, LinkMessage};
+
+/// A result that may go home.
+struct Homeward {
+    to: Source,
+    address: SocketAddr,
+    /// Links that it has crossed, with the last one.
+    hops: u8,
+    /// How many of its files may go on.
+    allowed: usize,
+}
+
+impl Overlay {
+    pub(super) fn search_result_received(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: usize,
+        mut result: SearchResult,
+    ) {
+        let (id, brought) = (result.search_id, result.files.len());
+        let is_sound = brought > 0 && brought <= SEARCH_FILES_MAX && encoded_len(&result) <= RESULT_BYTES_MAX;
+        let head = (id, result.hops, result.address);
+        let Some(homeward) = self.homeward(turn, place, head, is_sound.then_some(brought)) else { return };
+        result.files.truncate(homeward.allowed);
+        let (address, hops) = (homeward.address, homeward.hops);
+        match homeward.to {
+            Source::Own => turn.actions.push(Action::Found { id, address, hops, files: result.files }),
+            Source::Link(link) => {
+                let onward = SearchResult { address: Some(address), hops, ..result };
+                self.send_home(turn, link, LinkMessage::SearchResult(onward));
+            }
+        }
+    }
+
+    pub(super) fn discover_result_received(
+        &mut self,
+        turn: &mut Turn<'_>,
+        place: usize,
+        result: &DiscoverResult,
+    ) {
+        let id = result.discover_id;
+        let head = (id, result.hops, result.address);
+        let Some(Homeward { to, address, hops, .. }) = self.homeward(turn, place, head, Some(1)) else {
+            return;
+        };
+        match to {
+            Source::Own => {
+                let is_neighbour = self.links.iter().any(|link| link.address == address);
+                let added = !is_neighbour && self.book.learn(address, false);
+                turn.actions.push(Action::Discovered { id, address, hops, added });
+            }
+            Source::Link(link) => {
+                let onward = DiscoverResult { discover_id: id, address: Some(address), hops };
+                self.send_home(turn, link, LinkMessage::DiscoverResult(onward));
+            }
+        }
+    }
+
+    /// Checks a result from the link at `place` that brings so many files or peers; `None` where it says something
+    /// impossible.
+    fn homeward(
+        &mut self,
+        turn: &Turn<'_>,
+        place: usize,
+        (id, hops, address): (FloodId, u8, Option<SocketAddr>),
+        brought: Option<usize>,
+    ) -> Option<Homeward> {
+        self.counters.messages_received += 1;
+        let link = self.links.get_mut(place)?;
+        if !link.may_answer(turn.now) {
+            self.counters.over_budget_dropped += 1;
+            return None;
+        }
+        let route = self.memory.route(id).filter(|route| route.was_sent_to(link.id, link.number));
+        let Some(route) = route else {
+            self.counters.unasked_dropped += 1;
+            return None;
+        };
+        let address = if hops == 0 { Some(link.address) } else { address };
+        let (Some(brought), Some(address), true) = (brought, address, hops < TTL_MAX) else {
+            self.counters.malformed_dropped += 1;
+            return None;
+        };
+        let allowed = self.memory.bring_home(id, link.id, brought);
+        self.counters.surplus_dropped += (brought - allowed) as u64;
+        (allowed > 0).then_some(Homeward { to: route.source, address, hops: hops + 1, allowed })
+    }
+
+    /// Sends a result on; its source may have left meanwhile.
+    fn send_home(&mut self, turn: &mut Turn<'_>, link: LinkId, message: LinkMessage) {
+        if self.place(link).is_some() {
+            self.send(turn, link, message);
+        } else {
+            self.counters.unasked_dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! One link as the overlay sees it. Must not know what is sent over it.
+
+use super::budget::{Budget, Rate};
+use super::{LinkId, Moment, Neighbour, PeerId};
+use core::net::SocketAddr;
+use wire::limits::{
+    FLOODS_AT_ONCE_MAX, FLOODS_PER_SECOND_MAX, FLOODS_REMEMBERED_MAX, RESULTS_AT_ONCE_MAX,
+    RESULTS_PER_SECOND_MAX,
+};
+
+const FLOODS: Rate = Rate { at_once: FLOODS_AT_ONCE_MAX, per_second: FLOODS_PER_SECOND_MAX };
+const RESULTS: Rate = Rate { at_once: RESULTS_AT_ONCE_MAX, per_second: RESULTS_PER_SECOND_MAX };
+
+/// A link that stands.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) id: LinkId,
+    /// Its place among all links that ever opened here, from 1.
+    pub(super) number: u32,
+    pub(super) peer: PeerId,
+    pub(super) is_dialled_by_us: bool,
+    /// What is written into the results of this neighbour.
+    pub(super) address: SocketAddr,
+    /// Its searches and discovers in the current generation of the memory.
+    pub(super) remembered: u32,
+    floods: Budget,
+    results: Budget,
+}
+
+impl Link {
+    pub(super) fn new(id: LinkId, number: u32, neighbour: Neighbour, is_dialled_by_us: bool) -> Self {
+        Self {
+            id,
+            number,
+            peer: neighbour.peer,
+            is_dialled_by_us,
+            address: neighbour.address,
+            remembered: 0,
+            floods: Budget::full(FLOODS),
+            results: Budget::full(RESULTS),
+        }
+    }
+
+    /// Whether the neighbour may send one more search or discover now.
+    pub(super) fn may_flood(&mut self, now: Moment) -> bool {
+        self.floods.take(now, FLOODS)
+    }
+
+    /// Whether one more of its searches and discovers may be remembered.
+    pub(super) fn may_be_remembered(&mut self) -> bool {
+        let may = self.remembered < FLOODS_REMEMBERED_MAX;
+        self.remembered += u32::from(may);
+        may
+    }
+
+    /// Whether the neighbour may send one more result now.
+    pub(super) fn may_answer(&mut self, now: Moment) -> bool {
+        self.results.take(now, RESULTS)
+    }
+}

@@ -1,0 +1,80 @@
+//! Links that open and close: at most one to each peer, none to oneself, no more than there is room for.
+//!
+//! Two peers that dial each other at the same time keep the link that the one with the smaller id dialled: both
+//! ends come to that by themselves, in whatever order they see the two. Of several links that one end dialled,
+//! the other end keeps the first.
+
+use super::link::Link;
+use super::{Action, CloseReason, LinkId, Moment, Neighbour, Overlay, Turn};
+use core::net::SocketAddr;
+use wire::error_code::ErrorCode;
+
+impl Overlay {
+    pub(super) fn hello(&mut self, turn: &mut Turn<'_>, link: LinkId, neighbour: Neighbour) {
+        let refuse = |code, message| Action::Refuse { link, code, message };
+        if neighbour.peer == self.own {
+            return turn.actions.push(refuse(ErrorCode::NotAllowed, "this is the very peer that dials"));
+        }
+        match self.link_to(neighbour) {
+            Some((_, is_ours)) if !is_ours || self.own < neighbour.peer => {
+                return turn.actions.push(refuse(ErrorCode::Exists, "there is a link between us already"));
+            }
+            Some((old, _)) => self.close(turn, old),
+            None if self.links.len() >= self.links_max => {
+                return turn.actions.push(refuse(ErrorCode::Busy, "as many neighbours as there is room for"));
+            }
+            None => {}
+        }
+        turn.actions.push(Action::Welcome { link });
+        self.stands(turn, link, neighbour, false);
+    }
+
+    pub(super) fn opened(&mut self, turn: &mut Turn<'_>, link: LinkId, name: &str, neighbour: Neighbour) {
+        if neighbour.peer == self.own {
+            self.book.is_ourselves(name);
+            return turn.actions.push(Action::Close { link, reason: CloseReason::Itself });
+        }
+        self.book.reached(name, neighbour, turn.now);
+        match self.link_to(neighbour) {
+            Some((_, is_ours)) if is_ours || neighbour.peer < self.own => {
+                return turn.actions.push(Action::Close { link, reason: CloseReason::Double });
+            }
+            Some((old, _)) => self.close(turn, old),
+            None => {}
+        }
+        self.stands(turn, link, neighbour, true);
+    }
+
+    pub(super) fn closed(&mut self, now: Moment, link: LinkId) {
+        if let Some(place) = self.place(link) {
+            let lost = self.links.remove(place);
+            self.book.lost(lost.peer, now);
+        }
+    }
+
+    pub(super) fn verified(&mut self, link: LinkId, address: SocketAddr) {
+        if let Some(held) = self.place(link).and_then(|place| self.links.get_mut(place)) {
+            held.address = address;
+        }
+    }
+
+    fn stands(&mut self, turn: &mut Turn<'_>, link: LinkId, neighbour: Neighbour, is_dialled_by_us: bool) {
+        self.link_number += 1;
+        self.links.push(Link::new(link, self.link_number, neighbour, is_dialled_by_us));
+        self.book.gained();
+        if let Some(address) = neighbour.advertise.filter(|address| *address != neighbour.address) {
+            turn.actions.push(Action::Verify { link, peer: neighbour.peer, address });
+        }
+    }
+
+    /// The link to that peer, and whether we dialled it.
+    fn link_to(&self, neighbour: Neighbour) -> Option<(LinkId, bool)> {
+        let held = self.links.iter().find(|link| link.peer == neighbour.peer)?;
+        Some((held.id, held.is_dialled_by_us))
+    }
+
+    fn close(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        self.links.retain(|held| held.id != link);
+        turn.actions.push(Action::Close { link, reason: CloseReason::Double });
+    }
+}

@@ -1,0 +1,1 @@
+//! Scenarios of the overlay, each with links that the test plays itself.
