@@ -2,4 +2,5 @@
 //!
 //! Modules stand in reading order: each one uses only modules declared below it.
 
+mod network;
 pub mod overlay;

@@ -127,6 +127,12 @@ impl Overlay {
         self.book.peers(&self.links)
     }
 
+    /// How often the peer list has changed in a way that outlives this run.
+    #[must_use]
+    pub fn list_changes(&self) -> u64 {
+        self.book.changes()
+    }
+
     /// Searches and discovers that are remembered now.
     #[must_use]
     pub fn remembered_count(&self) -> usize {

@@ -27,9 +27,7 @@ impl ProcessId {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn draw() -> io::Result<Self> {
-        let mut bytes = [0; ID_DIGITS / 2];
-        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { text: format!("{:032x}", u128::from_be_bytes(bytes)), _kept: None })
+        Ok(Self { text: format!("{:032x}", random_number()?), _kept: None })
     }
 
     /// The one that is kept in the state folder, so that a program that was killed is known again when it
@@ -46,6 +44,16 @@ impl ProcessId {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// 128 random bits: no other draw anywhere gives the same.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn random_number() -> io::Result<u128> {
+    let mut bytes = [0; ID_DIGITS / 2];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(u128::from_be_bytes(bytes))
 }
 
 /// The id in the file, or `drawn` put into it; `None` where the file is in use or cannot be used.

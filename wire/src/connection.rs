@@ -45,10 +45,25 @@ impl Connection {
         self.address
     }
 
+    /// This end's own address; none where the connection is broken.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.sender.local_address()
+    }
+
     /// A handle with which another thread can end every wait on this connection.
     #[must_use]
     pub fn closer(&self) -> Closer {
         self.sender.closer()
+    }
+
+    /// Makes it a connection that stands: silence is no fault any more; whoever takes nothing for `stall` is given up.
+    ///
+    /// # Errors
+    /// When it is no longer connected.
+    pub fn stands(&mut self, stall: Duration) -> std::io::Result<()> {
+        self.receiver.set_patience(Duration::MAX);
+        self.sender.set_patience(stall)
     }
 
     /// Sends what is queued, closes the sending side and reads on briefly, so that the last words arrive: a

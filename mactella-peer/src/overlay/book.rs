@@ -33,6 +33,8 @@ pub struct PeerStatus {
     pub address: Option<SocketAddr>,
     /// Whether a user named it.
     pub known: bool,
+    /// Whether others told of it.
+    pub learned: bool,
     /// Whether a link to it stands.
     pub linked: bool,
     /// Whether somebody was ever reached there.
@@ -63,6 +65,7 @@ struct Entry {
 pub(super) struct Book {
     own: Vec<SocketAddr>,
     entries: Vec<Entry>,
+    changes: u64,
     lost: u32,
     replace_not_before: Moment,
     hurry_not_before: Moment,
@@ -74,6 +77,7 @@ impl Book {
         Self {
             own,
             entries: Vec::new(),
+            changes: 0,
             lost: 0,
             replace_not_before: Moment::default(),
             hurry_not_before: Moment::default(),
@@ -86,6 +90,7 @@ impl Book {
         if address.is_some_and(|address| self.own.contains(&address)) {
             return;
         }
+        self.changes += 1;
         let same = |entry: &&mut Entry| entry.name == name || (address.is_some() && entry.address == address);
         if let Some(entry) = self.entries.iter_mut().find(same) {
             entry.known = true;
@@ -105,6 +110,7 @@ impl Book {
             let Some(place) = self.entries.iter().position(hearsay) else { return false };
             self.entries.remove(place);
         }
+        self.changes += 1;
         let mut entry = Entry::new(address.to_string().into(), Some(address), false, Moment::default());
         entry.reached = was_reached;
         self.entries.push(entry);
@@ -113,6 +119,7 @@ impl Book {
 
     /// Somebody was reached under that name.
     pub(super) fn reached(&mut self, name: &str, neighbour: Neighbour, now: Moment) {
+        self.changes += 1;
         if let Some(entry) = self.named(name) {
             entry.address = Some(neighbour.address);
             entry.peer = Some(neighbour.peer);
@@ -168,6 +175,7 @@ impl Book {
 
     /// Forgets what others told of.
     pub(super) fn reset(&mut self) {
+        self.changes += 1;
         self.entries.retain(|entry| entry.known);
     }
 
@@ -201,6 +209,10 @@ impl Book {
         dial.into_iter().chain(replacement).min()
     }
 
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(super) fn is_linked(&self, name: &str, links: &[Link]) -> bool {
         self.entries.iter().any(|entry| &*entry.name == name && entry.is_linked(links))
     }
@@ -212,6 +224,7 @@ impl Book {
             name: link.address.to_string().into(),
             address: Some(link.address),
             known: false,
+            learned: false,
             linked: true,
             reached: link.is_dialled_by_us,
             failures: 0,
@@ -267,6 +280,7 @@ impl Entry {
             name: Arc::clone(&self.name),
             address: self.address,
             known: self.known,
+            learned: !self.known,
             linked: self.is_linked(links),
             reached: self.reached,
             failures: self.failures,

@@ -223,6 +223,15 @@ pub enum Action {
     },
 }
 
+impl fmt::Display for CloseReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Itself => "this peer reached itself",
+            Self::Double => "another link to the same peer stands",
+        })
+    }
+}
+
 /// Why a link that stood, or was about to, is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {

@@ -169,7 +169,7 @@ impl Receiver {
     }
 
     /// Reads on for a moment after the last words were sent, within bounds of time and bytes.
-    pub(super) fn linger(&mut self) {
+    pub fn linger(&mut self) {
         let deadline = Instant::now() + LINGER_TIME_MAX;
         self.patience = LINGER_TIME_MAX;
         let mut left = LINGER_BYTES_MAX;

@@ -6,7 +6,9 @@ use crate::limits::SECTION_BYTES_MAX;
 use crate::message::{ByteCount, Section};
 use rustix::fd::AsFd;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Lines are gathered up to this many bytes before they are sent without being asked to.
@@ -37,6 +39,15 @@ pub struct Sender {
 impl Sender {
     pub(super) fn new(stream: Arc<Stream>) -> Self {
         Self { stream, gathered: Vec::new(), copy: Vec::new(), sent: 0 }
+    }
+
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream.local_address()
+    }
+
+    /// The longest wait for the other end to take something.
+    pub(super) fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.stream.set_write_timeout(patience)
     }
 
     /// Raw payload bytes sent so far.

@@ -3,7 +3,7 @@
 use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,16 @@ impl Stream {
         let Transport::Plain(socket) = &self.0;
         // Zero would mean "wait for ever".
         socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))
+    }
+
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        let Transport::Plain(socket) = &self.0;
+        socket.local_addr().ok()
+    }
+
+    pub(super) fn set_write_timeout(&self, patience: Duration) -> io::Result<()> {
+        let Transport::Plain(socket) = &self.0;
+        socket.set_write_timeout(Some(patience.max(Duration::from_millis(1))))
     }
 
     pub(super) fn read(&self, target: &mut [u8]) -> io::Result<usize> {

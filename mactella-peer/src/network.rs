@@ -1,0 +1,157 @@
+//! The mesh around the overlay: one thread owns it, two threads serve each link, and commands ask through a handle.
+//!
+//! Everything that happens reaches the owner as one event in one bounded channel; the owner never waits for
+//! anything else. Must not know what a person typed, nor how answers look.
+
+mod gate;
+mod owner;
+mod asked;
+mod remembered;
+mod dial;
+mod link;
+mod queue;
+mod event;
+
+pub(crate) use asked::{AskError, Asked, ConnectError, Connected, FoundFile, FoundPeer, Handle};
+pub(crate) use event::{NeighbourStatus, NetworkStatus, Unreachable};
+
+use crate::overlay::{Index, Overlay, Own, PeerId};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use event::Event;
+use gate::Gate;
+use owner::Owner;
+use remembered::Remembered;
+use shared_folder::remote::Cancel;
+use shared_folder::serve::Host;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+use wire::message::Hello;
+use wire::net::Address;
+use wire::net::service::Serve;
+
+/// Events on their way to the owner. Exceeded: whoever brings one waits, so that a link that floods is read no faster.
+const EVENTS_MAX: usize = 256;
+
+/// What the mesh side is told at the start.
+pub(crate) struct Settings {
+    pub(crate) agent: String,
+    /// 32 hex digits, drawn at this start.
+    pub(crate) process_id: String,
+    /// Where this peer listens.
+    pub(crate) listening: SocketAddr,
+    /// Where others reach it, if that differs.
+    pub(crate) advertise: Option<SocketAddr>,
+    /// Peers that the user named.
+    pub(crate) peers: Vec<Address>,
+    pub(crate) links_max: usize,
+    /// Plain text beyond this machine too.
+    pub(crate) plaintext: bool,
+    /// The folder where the peer list is remembered.
+    pub(crate) state: PathBuf,
+}
+
+/// What all threads of the mesh side share.
+struct Shared {
+    hello: Hello,
+    listening: SocketAddr,
+    advertise: Option<SocketAddr>,
+    plaintext: bool,
+    events: Sender<Event>,
+    /// Links that ever were, in either direction.
+    last_link: AtomicU32,
+    /// Ends every link that this peer dialled, and every dialling.
+    cancel: Cancel,
+}
+
+/// The running mesh side. Dropping it ends every link that this peer dialled and joins its threads.
+pub(crate) struct Network {
+    shared: Arc<Shared>,
+    host: Arc<Host>,
+    owner: Option<JoinHandle<()>>,
+}
+
+impl Network {
+    /// Starts the owner; nothing is dialled before the first event, and nobody is admitted before [`Network::serve`].
+    pub(crate) fn start(
+        settings: Settings,
+        host: Arc<Host>,
+        index: Arc<dyn Index + Send + Sync>,
+    ) -> io::Result<Self> {
+        let (events, received): (Sender<Event>, Receiver<Event>) = bounded(EVENTS_MAX);
+        let shared = Arc::new(Shared::new(&settings, events)?);
+        let seed = u64::try_from(program::process_id::random_number()? >> 64).unwrap_or_default();
+        let overlay = Overlay::new(Own {
+            peer: peer_id(&settings.process_id),
+            addresses: [Some(settings.listening), settings.advertise].into_iter().flatten().collect(),
+            links_max: settings.links_max,
+            seed,
+        });
+        let remembered = Remembered::open(&settings.state);
+        let owner = Owner::new(Arc::clone(&shared), overlay, index, remembered);
+        let peers = settings.peers;
+        let run = move || owner.run(received, &peers, Instant::now());
+        let owner = Builder::new().name("overlay".into()).spawn(run)?;
+        Ok(Self { shared, host, owner: Some(owner) })
+    }
+
+    /// What serves accepted connections: sessions are the host's, links the overlay's.
+    pub(crate) fn serve(&self) -> Arc<dyn Serve> {
+        Arc::new(Gate::new(Arc::clone(&self.shared), Arc::clone(&self.host)))
+    }
+
+    /// How commands ask.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::new(self.shared.events.clone())
+    }
+
+    /// A stop begins: links close at once, what was asked gets no further results, and nothing new is asked.
+    pub(crate) fn stop(&self) {
+        // An owner that is gone has nothing left to stop.
+        let _ = self.shared.events.send(Event::Stop);
+        self.shared.cancel.cancel();
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.shared.cancel.cancel();
+        let _ = self.shared.events.send(Event::End);
+        if let Some(owner) = self.owner.take() {
+            // A panic in it was a bug that its log line has told of.
+            let _ = owner.join();
+        }
+    }
+}
+
+impl Shared {
+    fn new(settings: &Settings, events: Sender<Event>) -> io::Result<Self> {
+        let hello = Hello::of_peer(&settings.agent, &settings.process_id, settings.listening.port());
+        Ok(Self {
+            hello,
+            listening: settings.listening,
+            advertise: settings.advertise,
+            plaintext: settings.plaintext,
+            events,
+            last_link: AtomicU32::new(0),
+            cancel: Cancel::new()?,
+        })
+    }
+
+    /// What is said over a connection whose own end is `local`: the address is offered where the other end could
+    /// not find it by itself.
+    fn advertised_from(&self, local: Option<SocketAddr>) -> Option<SocketAddr> {
+        let number = self.listening.ip();
+        let differs = local.is_none_or(|local| local.ip().to_canonical() != number.to_canonical());
+        self.advertise.or_else(|| (!number.is_unspecified() && differs).then_some(self.listening))
+    }
+}
+
+/// A process id as a number; the wire has checked its digits.
+fn peer_id(process_id: &str) -> PeerId {
+    PeerId(u128::from_str_radix(process_id, 16).unwrap_or_default())
+}

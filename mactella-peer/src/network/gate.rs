@@ -1,0 +1,80 @@
+//! What serves accepted connections: a client gets a session, a peer a link. Must not know how either goes on.
+
+use super::event::{Event, Verdict};
+use super::link::end_of;
+use super::{Shared, peer_id};
+use crate::overlay::Neighbour;
+use crossbeam_channel::bounded;
+use shared_folder::serve::{Host, tell_unopened};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use wire::connection::{Connection, receive_hello, refuse, welcome};
+use wire::error_code::ErrorCode;
+use wire::message::{Hello, Role};
+use wire::net::service::{Serve, SessionSlot};
+
+pub(super) struct Gate {
+    shared: Arc<Shared>,
+    host: Arc<Host>,
+}
+
+impl Gate {
+    pub(super) fn new(shared: Arc<Shared>, host: Arc<Host>) -> Self {
+        Self { shared, host }
+    }
+
+    fn link(&self, mut connection: Connection, hello: &Hello, slot: &SessionSlot) {
+        if slot.is_stopping() {
+            return turn_away(connection, ErrorCode::Stopping, "this peer is stopping");
+        }
+        let (link, end) = (self.shared.next_link(), end_of(&connection));
+        let neighbour = neighbour_of(hello, connection.address());
+        let (reply, verdict) = bounded(1);
+        let event = Event::Hello { link, neighbour, end: end.clone(), reply };
+        // An owner that is gone refuses by its silence.
+        let asked = self.shared.events.send(event).is_ok();
+        match verdict.recv().ok().filter(|_| asked) {
+            Some(Verdict::Welcome) => {}
+            Some(Verdict::Refuse(code, text)) => return turn_away(connection, code, text),
+            None => return turn_away(connection, ErrorCode::Stopping, "this peer is stopping"),
+        }
+        slot.becomes_link();
+        let mut words = self.host.welcome.clone();
+        words.advertise = self.shared.advertised_from(connection.local_address());
+        match welcome(&mut connection, &words) {
+            Ok(()) => self.shared.run_link(link, neighbour.peer, connection, &end),
+            Err(error) => {
+                tell_unopened(slot, &error);
+                let _ = self.shared.events.send(Event::Closed { link });
+            }
+        }
+    }
+}
+
+impl Serve for Gate {
+    fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+        match receive_hello(&mut connection) {
+            Ok(hello) if hello.role == Role::Peer => self.link(connection, &hello, slot),
+            Ok(hello) => self.host.session(connection, hello, slot),
+            Err(error) => {
+                tell_unopened(slot, &error);
+                connection.close_gently();
+            }
+        }
+    }
+}
+
+/// Who dialled us: reached at the number that we see, with the port that it says.
+fn neighbour_of(hello: &Hello, seen: SocketAddr) -> Neighbour {
+    Neighbour {
+        peer: peer_id(&hello.process_id),
+        address: SocketAddr::new(seen.ip().to_canonical(), hello.port.unwrap_or_default()),
+        advertise: hello.advertise,
+    }
+}
+
+fn turn_away(mut connection: Connection, code: ErrorCode, text: &str) {
+    // It may have left already; then nobody needs the answer.
+    let _ = refuse(&mut connection, code, text);
+    connection.close_gently();
+}

@@ -1,0 +1,326 @@
+//! The one thread that owns the overlay: takes events, hands them to it, and does what follows.
+//!
+//! It waits only for the next event or for the time that the overlay names. Must not know what any message means.
+
+mod asking;
+
+use super::Shared;
+use super::event::{Event, LinkEnd, NeighbourStatus, NetworkStatus, Unreachable, Verdict};
+use super::remembered::Remembered;
+use crate::overlay::{Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, PeerId, PeerStatus};
+use asking::{Collectors, Connecting, Waiting};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use wire::error_code::ErrorCode;
+use wire::message::LinkMessage;
+use wire::net::Address;
+
+/// Threads that dial or serve what was dialled. Exceeded: who is to be dialled counts as not reached.
+const THREADS_MAX: usize = 512;
+/// How long a change of the peer list may wait for more of them before it is written.
+const LIST_KEPT_AFTER: Duration = Duration::from_secs(1);
+/// The longest wait for an event: nothing depends on it.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+pub(super) struct Owner {
+    shared: Arc<Shared>,
+    overlay: Overlay,
+    index: Arc<dyn Index + Send + Sync>,
+    remembered: Remembered,
+    /// The state of the peer list that was kept last, and when a newer one is to be.
+    kept: u64,
+    keep_at: Option<Instant>,
+    /// The names of the command line, which need no remembering.
+    named: Vec<String>,
+    begun: Instant,
+    links: BTreeMap<LinkId, Held>,
+    /// Links that asked to be let in; each waits for its verdict only while its event is handled.
+    asking: Option<(LinkId, Held, Sender<Verdict>)>,
+    collectors: Collectors,
+    /// Searches that wait until known peers have been dialled.
+    waiting: Vec<Waiting>,
+    connecting: Vec<Connecting>,
+    /// Why each name was not reached last.
+    failures: BTreeMap<Arc<str>, String>,
+    threads: Vec<JoinHandle<()>>,
+    is_stopping: bool,
+}
+
+/// A link that stands.
+struct Held {
+    end: LinkEnd,
+    neighbour: Neighbour,
+    dialled: bool,
+}
+
+impl Owner {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        overlay: Overlay,
+        index: Arc<dyn Index + Send + Sync>,
+        remembered: Remembered,
+    ) -> Self {
+        Self {
+            shared,
+            overlay,
+            index,
+            remembered,
+            kept: 0,
+            keep_at: None,
+            named: Vec::new(),
+            begun: Instant::now(),
+            links: BTreeMap::new(),
+            asking: None,
+            collectors: Collectors::default(),
+            waiting: Vec::new(),
+            connecting: Vec::new(),
+            failures: BTreeMap::new(),
+            threads: Vec::new(),
+            is_stopping: false,
+        }
+    }
+
+    /// Runs until the end is wanted, then ends and joins every thread that it started.
+    pub(super) fn run(mut self, events: Receiver<Event>, peers: &[Address], begun: Instant) {
+        self.begun = begun;
+        self.remember(peers);
+        loop {
+            match events.recv_timeout(self.pause()) {
+                Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => self.handle(Input::Time),
+            }
+            self.begin_what_waits();
+            self.keep_list_in_time();
+        }
+        self.keep_list();
+        // From here on nobody waits for room in the channel.
+        drop(events);
+        self.threads.drain(..).for_each(join);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Received { link, message } => self.handle(Input::Received { link, message }),
+            Event::Hello { link, neighbour, end, reply } => self.hello(link, neighbour, end, reply),
+            Event::Opened { link, name, neighbour, end } => self.opened(link, &name, neighbour, end),
+            Event::DialFailed { name, code, why } => self.dial_failed(&name, code, why),
+            Event::Verified { link, address } => self.verified(link, address),
+            Event::Closed { link } => self.closed(link),
+            Event::Ask(ask) => self.asked(ask),
+            Event::Forget(id) => self.collectors.forget(id),
+            Event::Stop => self.stop(),
+            Event::End => {}
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        let actions = self.overlay.handle(now, input, &*self.index);
+        for action in actions {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send { link, message } => self.send(link, message),
+            Action::Welcome { link } => self.admit(link),
+            Action::Refuse { code, message, .. } => self.refuse(code, message),
+            Action::Close { link, reason } => {
+                log::info!("link {} is closed: {reason}", link.0);
+                if let Some(held) = self.links.remove(&link) {
+                    held.end.queue.finish();
+                    held.end.closer.close();
+                }
+            }
+            Action::Dial { name } => self.dial(name),
+            Action::Verify { link, peer, address } => self.verify(link, peer, address),
+            Action::Found { id, address, hops, files } => self.collectors.files(id, (address, hops), files),
+            Action::Discovered { id, address, hops, added } => {
+                self.collectors.peer(id, (address, hops), added);
+            }
+        }
+    }
+
+    fn send(&mut self, link: LinkId, message: Arc<LinkMessage>) {
+        let Some(held) = self.links.get(&link) else { return };
+        let dropped = held.end.queue.push(message);
+        if dropped != Dropped::default() {
+            self.handle(Input::Dropped { dropped });
+        }
+    }
+
+    fn hello(&mut self, link: LinkId, neighbour: Neighbour, end: LinkEnd, reply: Sender<Verdict>) {
+        if self.is_stopping {
+            // Whoever asked may have left already.
+            let _ = reply.send(Verdict::Refuse(ErrorCode::Stopping, "this peer is stopping"));
+            return;
+        }
+        self.asking = Some((link, Held { end, neighbour, dialled: false }, reply));
+        self.handle(Input::Hello { link, neighbour });
+        self.asking = None;
+    }
+
+    fn admit(&mut self, link: LinkId) {
+        if let Some((_, held, reply)) = self.asking.take_if(|(asking, ..)| *asking == link) {
+            self.links.insert(link, held);
+            // If it has left meanwhile, its thread says so.
+            let _ = reply.send(Verdict::Welcome);
+        }
+    }
+
+    fn refuse(&mut self, code: ErrorCode, message: &'static str) {
+        if let Some((_, _, reply)) = self.asking.take() {
+            let _ = reply.send(Verdict::Refuse(code, message));
+        }
+    }
+
+    fn opened(&mut self, link: LinkId, name: &Arc<str>, neighbour: Neighbour, end: LinkEnd) {
+        if self.is_stopping {
+            return end.closer.close();
+        }
+        self.failures.remove(name);
+        self.links.insert(link, Held { end, neighbour, dialled: true });
+        self.handle(Input::Opened { link, name: Arc::clone(name), neighbour });
+        self.conclude_connect(name, Some(neighbour.address), Ok(self.links.contains_key(&link)));
+    }
+
+    fn dial_failed(&mut self, name: &Arc<str>, code: Option<ErrorCode>, why: String) {
+        self.failures.insert(Arc::clone(name), why.clone());
+        self.handle(Input::DialFailed { name: Arc::clone(name) });
+        self.conclude_connect(name, None, Err((code, why)));
+    }
+
+    fn verified(&mut self, link: LinkId, address: SocketAddr) {
+        if let Some(held) = self.links.get_mut(&link) {
+            held.neighbour.address = address;
+        }
+        self.handle(Input::Verified { link, address });
+    }
+
+    fn closed(&mut self, link: LinkId) {
+        self.links.remove(&link);
+        self.handle(Input::Closed { link });
+    }
+
+    fn dial(&mut self, name: Arc<str>) {
+        if self.is_stopping {
+            return;
+        }
+        let (shared, dialled) = (Arc::clone(&self.shared), Arc::clone(&name));
+        if !self.spawn("link", move || shared.dial_link(dialled)) {
+            self.handle(Input::DialFailed { name });
+        }
+    }
+
+    fn verify(&mut self, link: LinkId, peer: PeerId, address: SocketAddr) {
+        let shared = Arc::clone(&self.shared);
+        self.spawn("verify", move || shared.verify(link, peer, address));
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+        self.join_ended();
+        if self.threads.len() >= THREADS_MAX {
+            log::warn!("too many links are being opened: one is left out");
+            return false;
+        }
+        match Builder::new().name(name.into()).spawn(work) {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                log::warn!("no thread can be started now: {error}");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn stop(&mut self) {
+        self.is_stopping = true;
+        self.collectors.forget_all();
+        self.waiting.clear();
+        self.connecting.clear();
+        for held in self.links.values() {
+            held.end.queue.finish();
+            held.end.closer.close();
+        }
+    }
+
+    /// How long nothing but an event can matter.
+    fn pause(&self) -> Duration {
+        let now = self.now();
+        let overlay = self.overlay.next_moment().map(|moment| Duration::from_millis(moment.since(now)));
+        let deadlines = self.waiting.iter().map(|waiting| waiting.until).chain(self.keep_at);
+        let deadline = deadlines.min().map(|at| at.saturating_duration_since(Instant::now()));
+        overlay.into_iter().chain(deadline).fold(PAUSE_MAX, Duration::min)
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn remember(&mut self, peers: &[Address]) {
+        let list = self.remembered.list().clone();
+        self.named = peers.iter().map(ToString::to_string).collect();
+        for name in self.named.clone().into_iter().chain(list.known) {
+            self.handle(Input::Know { address: name.parse().ok(), name: name.into() });
+        }
+        for learned in list.learned {
+            self.handle(Input::Learn { address: learned.address, reached: learned.reached });
+        }
+    }
+
+    /// Keeps a changed list once no more changes are waited for.
+    fn keep_list_in_time(&mut self) {
+        if self.overlay.list_changes() == self.kept {
+            return;
+        }
+        let now = Instant::now();
+        if *self.keep_at.get_or_insert(now + LIST_KEPT_AFTER) <= now {
+            self.keep_list();
+        }
+    }
+
+    fn keep_list(&mut self) {
+        (self.kept, self.keep_at) = (self.overlay.list_changes(), None);
+        self.remembered.keep(&self.overlay.peers(), &self.named);
+    }
+
+    fn join_ended(&mut self) {
+        let (ended, running) = self.threads.drain(..).partition(JoinHandle::is_finished);
+        self.threads = running;
+        let ended: Vec<_> = ended;
+        ended.into_iter().for_each(join);
+    }
+
+    fn status(&self) -> NetworkStatus {
+        let neighbour = |held: &Held| NeighbourStatus {
+            address: held.neighbour.address,
+            peer: held.neighbour.peer,
+            dialled: held.dialled,
+            since: held.end.since,
+            waiting: held.end.queue.waiting(),
+        };
+        NetworkStatus {
+            counters: *self.overlay.counters(),
+            neighbours: self.links.values().map(neighbour).collect(),
+        }
+    }
+
+    fn unreachable(&self) -> Vec<Unreachable> {
+        let is_meant = |peer: &PeerStatus| peer.known && !peer.linked && peer.failures > 0;
+        let peers = self.overlay.peers().into_iter().filter(is_meant);
+        let why = |name: &Arc<str>| self.failures.get(name).cloned().unwrap_or_default();
+        peers.map(|peer| Unreachable { name: peer.name.to_string(), why: why(&peer.name) }).collect()
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        log::error!("a link's thread ended by a bug in this program");
+    }
+}

@@ -1,0 +1,211 @@
+//! What commands ask of the owner: at once, or after known peers have been dialled.
+
+use super::Owner;
+use crate::network::asked::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
+use crate::network::event::Ask;
+use crate::overlay::{Input, Wanted};
+use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wire::error_code::ErrorCode;
+use wire::message::FloodId;
+use wire::message::link::FileResult;
+use wire::net::Address;
+
+/// How long a search waits for known peers that are being dialled.
+const DIALS_WAIT: Duration = Duration::from_secs(1);
+/// Searches and discovers of this peer's own users at the same time. Exceeded: the oldest gets no more results.
+const COLLECTORS_MAX: usize = 64;
+
+/// Who gets the results of this peer's own searches and discovers.
+#[derive(Default)]
+pub(super) struct Collectors(BTreeMap<FloodId, Collector>);
+
+struct Collector {
+    begun: Instant,
+    results: Results,
+}
+
+enum Results {
+    Files(Sender<FoundFile>),
+    Peers(Sender<FoundPeer>),
+}
+
+/// A search or discover that waits for dials.
+pub(super) struct Waiting {
+    flood: Flood,
+    reply: Sender<Result<FloodId, AskError>>,
+    pub(super) until: Instant,
+}
+
+enum Flood {
+    Search { wanted: Wanted, ttl: u8, found: Sender<FoundFile> },
+    Discover { ttl: u8, found: Sender<FoundPeer> },
+}
+
+/// A CONNECT that waits for its dial.
+pub(super) struct Connecting {
+    name: Arc<str>,
+    reply: Sender<Result<Connected, ConnectError>>,
+}
+
+impl Collectors {
+    pub(super) fn forget(&mut self, id: FloodId) {
+        self.0.remove(&id);
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn files(&self, id: FloodId, (address, hops): (SocketAddr, u8), files: Vec<FileResult>) {
+        let Some(Collector { results: Results::Files(found), .. }) = self.0.get(&id) else { return };
+        for file in files {
+            let FileResult { path, byte_count, digest } = file;
+            let result = FoundFile { path, byte_count: byte_count.get(), digest, address, hops };
+            // Full: see the channel's limit. Closed: the word that says so is on its way.
+            let _ = found.try_send(result);
+        }
+    }
+
+    pub(super) fn peer(&self, id: FloodId, (address, hops): (SocketAddr, u8), added: bool) {
+        if let Some(Collector { results: Results::Peers(found), .. }) = self.0.get(&id) {
+            // As above.
+            let _ = found.try_send(FoundPeer { address, hops, added });
+        }
+    }
+
+    fn add(&mut self, id: FloodId, results: Results) {
+        if self.0.len() >= COLLECTORS_MAX
+            && let Some(oldest) =
+                self.0.iter().min_by_key(|(_, collector)| collector.begun).map(|(id, _)| *id)
+        {
+            self.0.remove(&oldest);
+        }
+        self.0.insert(id, Collector { begun: Instant::now(), results });
+    }
+}
+
+impl Owner {
+    /// Answers a command. Whoever has given up waiting for its answer is not told.
+    pub(super) fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Search { wanted, ttl, found, reply } => {
+                self.flood(Flood::Search { wanted, ttl, found }, reply)
+            }
+            Ask::Discover { ttl, found, reply } => self.flood(Flood::Discover { ttl, found }, reply),
+            Ask::Connect { address, reply } => self.connect(&address, reply),
+            Ask::Reset { reply } => {
+                let before = self.overlay.peers().len();
+                self.handle(Input::Reset);
+                let _ = reply.send(before.saturating_sub(self.overlay.peers().len()));
+            }
+            Ask::Peers { reply } => {
+                let _ = reply.send(self.overlay.peers());
+            }
+            Ask::Unreachable { reply } => {
+                let _ = reply.send(self.unreachable());
+            }
+            Ask::Status { reply } => {
+                let _ = reply.send(self.status());
+            }
+        }
+    }
+
+    /// Begins every search that need not wait any longer.
+    pub(super) fn begin_what_waits(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (now, is_dialling) = (Instant::now(), self.is_dialling_known_peers());
+        let (ready, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting: &Waiting| !is_dialling || waiting.until <= now);
+        self.waiting = waiting;
+        let ready: Vec<_> = ready;
+        for Waiting { flood, reply, .. } in ready {
+            let _ = reply.send(self.begin(flood));
+        }
+    }
+
+    /// A dial that a CONNECT may wait for has ended: whether its link stands, or why there is none.
+    pub(super) fn conclude_connect(
+        &mut self,
+        name: &Arc<str>,
+        address: Option<SocketAddr>,
+        outcome: Result<bool, (Option<ErrorCode>, String)>,
+    ) {
+        let (ready, connecting) = std::mem::take(&mut self.connecting)
+            .into_iter()
+            .partition(|connecting: &Connecting| connecting.name == *name);
+        self.connecting = connecting;
+        let ready: Vec<_> = ready;
+        if ready.is_empty() {
+            return;
+        }
+        let outcome = match outcome {
+            Ok(stands) => Ok(Connected { was_linked: !stands }),
+            Err((Some(ErrorCode::Exists), _)) => Ok(Connected { was_linked: true }),
+            Err((_, why)) => Err(ConnectError::Unreachable(why)),
+        };
+        if outcome.is_ok() {
+            let address = address.or_else(|| name.parse().ok());
+            self.handle(Input::Know { name: Arc::clone(name), address });
+        }
+        ready.into_iter().for_each(|waiting| {
+            let _ = waiting.reply.send(outcome.clone());
+        });
+    }
+
+    fn flood(&mut self, flood: Flood, reply: Sender<Result<FloodId, AskError>>) {
+        if self.is_stopping {
+            let _ = reply.send(Err(AskError::Stopping));
+            return;
+        }
+        self.handle(Input::Hurry);
+        self.waiting.push(Waiting { flood, reply, until: Instant::now() + DIALS_WAIT });
+    }
+
+    fn begin(&mut self, flood: Flood) -> Result<FloodId, AskError> {
+        if self.overlay.link_count() == 0 {
+            return Err(AskError::NoLinks);
+        }
+        let id = FloodId(program::process_id::random_number().map_err(|_| AskError::Stopping)?);
+        match flood {
+            Flood::Search { wanted, ttl, found } => {
+                self.collectors.add(id, Results::Files(found));
+                self.handle(Input::Search { id, wanted, ttl });
+            }
+            Flood::Discover { ttl, found } => {
+                self.collectors.add(id, Results::Peers(found));
+                self.handle(Input::Discover { id, ttl });
+            }
+        }
+        Ok(id)
+    }
+
+    fn connect(&mut self, address: &Address, reply: Sender<Result<Connected, ConnectError>>) {
+        let name: Arc<str> = address.to_string().into();
+        if self.is_stopping {
+            let _ = reply.send(Err(ConnectError::Stopping));
+        } else if name.parse().is_ok_and(|address: SocketAddr| address == self.shared.listening) {
+            let _ = reply.send(Err(ConnectError::Itself));
+        } else if self.overlay.is_linked(&name) {
+            self.handle(Input::Know { address: name.parse().ok(), name });
+            let _ = reply.send(Ok(Connected { was_linked: true }));
+        } else {
+            let is_dialled = self.connecting.iter().any(|connecting| connecting.name == name)
+                || self.overlay.peers().iter().any(|peer| peer.name == name && peer.dialling);
+            self.connecting.push(Connecting { name: Arc::clone(&name), reply });
+            if !is_dialled {
+                self.dial(name);
+            }
+        }
+    }
+
+    fn is_dialling_known_peers(&self) -> bool {
+        self.overlay.peers().iter().any(|peer| peer.known && peer.dialling)
+    }
+}
