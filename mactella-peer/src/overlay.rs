@@ -93,14 +93,17 @@ impl Overlay {
             Input::Reset => self.book.reset(),
             Input::Time => {}
         }
-        self.book.due(now, &self.links, &mut turn.actions);
+        if self.links.len() < self.links_max {
+            self.book.due(now, &self.links, &mut turn.actions);
+        }
         turn.actions
     }
 
     /// When [`Input::Time`] is wanted next, if nothing comes before.
     #[must_use]
     pub fn next_moment(&self) -> Option<Moment> {
-        self.book.next_moment(&self.links)
+        let has_room = self.links.len() < self.links_max;
+        self.book.next_moment(&self.links).filter(|_| has_room)
     }
 
     /// What was counted since the start.

@@ -193,8 +193,8 @@ impl Book {
         if self.lost > 0 && self.replace_not_before <= now {
             self.replace_not_before = now.after(REPLACEMENT_INTERVAL);
             let candidate = self.entries.iter_mut().filter(|entry| entry.is_replacement(links, now));
-            // One where somebody was reached comes first, then whoever failed least.
-            if let Some(entry) = candidate.min_by_key(|entry| (!entry.reached, entry.failures)) {
+            // Whoever failed least comes first, and of those one where somebody was reached.
+            if let Some(entry) = candidate.min_by_key(|entry| (entry.failures, !entry.reached)) {
                 actions.push(entry.dial());
             }
         }

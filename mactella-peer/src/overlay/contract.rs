@@ -69,7 +69,7 @@ pub trait Index {
 }
 
 /// What happened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Input {
     /// Somebody dialled us and said `hello`: answered by [`Action::Welcome`] or [`Action::Refuse`].
     Hello {
@@ -228,6 +228,7 @@ impl fmt::Display for CloseReason {
         formatter.write_str(match self {
             Self::Itself => "this peer reached itself",
             Self::Double => "another link to the same peer stands",
+            Self::Full => "as many links stand as there is room for",
         })
     }
 }
@@ -239,4 +240,6 @@ pub enum CloseReason {
     Itself,
     /// Another link to the same peer stands.
     Double,
+    /// As many links stand as there is room for.
+    Full,
 }

@@ -40,6 +40,10 @@ impl Overlay {
                 return turn.actions.push(Action::Close { link, reason: CloseReason::Double });
             }
             Some((old, _)) => self.close(turn, old),
+            None if self.links.len() >= self.links_max => {
+                self.book.dial_failed(name, turn.now);
+                return turn.actions.push(Action::Close { link, reason: CloseReason::Full });
+            }
             None => {}
         }
         self.stands(turn, link, neighbour, true);
