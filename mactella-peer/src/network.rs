@@ -155,3 +155,6 @@ impl Shared {
 fn peer_id(process_id: &str) -> PeerId {
     PeerId(u128::from_str_radix(process_id, 16).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
