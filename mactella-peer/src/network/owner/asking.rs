@@ -148,6 +148,8 @@ impl Owner {
         let outcome = match outcome {
             Ok(stands) => Ok(Connected { was_linked: !stands }),
             Err((Some(ErrorCode::Exists), _)) => Ok(Connected { was_linked: true }),
+            // Of two links that opened at the same time, the other end may close one before it has said a word.
+            Err(_) if self.stands_with(name) => Ok(Connected { was_linked: true }),
             Err((_, why)) => Err(ConnectError::Unreachable(why)),
         };
         if outcome.is_ok() {
@@ -192,7 +194,7 @@ impl Owner {
             let _ = reply.send(Err(ConnectError::Stopping));
         } else if name.parse().is_ok_and(|address: SocketAddr| address == self.shared.listening) {
             let _ = reply.send(Err(ConnectError::Itself));
-        } else if self.overlay.is_linked(&name) {
+        } else if self.stands_with(&name) {
             self.handle(Input::Know { address: name.parse().ok(), name });
             let _ = reply.send(Ok(Connected { was_linked: true }));
         } else {
@@ -203,6 +205,13 @@ impl Owner {
                 self.dial(name);
             }
         }
+    }
+
+    /// Whether a link to whoever is meant by that name stands.
+    fn stands_with(&self, name: &str) -> bool {
+        let address = name.parse().ok();
+        self.overlay.is_linked(name)
+            || self.links.values().any(|held| Some(held.neighbour.address) == address)
     }
 
     fn is_dialling_known_peers(&self) -> bool {
