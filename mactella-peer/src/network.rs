@@ -16,13 +16,14 @@ pub(crate) use asked::{AskError, Asked, ConnectError, Connected, FoundFile, Foun
 pub(crate) use event::{NeighbourStatus, NetworkStatus, Unreachable};
 
 use crate::overlay::{Index, Overlay, Own, PeerId};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use event::Event;
 use gate::Gate;
 use owner::Owner;
 use remembered::Remembered;
 use shared_folder::remote::Cancel;
 use shared_folder::serve::Host;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ struct Shared {
     advertise: Option<SocketAddr>,
     plaintext: bool,
     events: Sender<Event>,
+    /// Ends when the owner does: whoever waits for its answer waits no longer.
+    gone: Receiver<Infallible>,
     /// Links that ever were, in either direction.
     last_link: AtomicU32,
     /// Ends every link that this peer dialled, and every dialling.
@@ -83,7 +86,8 @@ impl Network {
         index: Arc<dyn Index + Send + Sync>,
     ) -> io::Result<Self> {
         let (events, received): (Sender<Event>, Receiver<Event>) = bounded(EVENTS_MAX);
-        let shared = Arc::new(Shared::new(&settings, events)?);
+        let (alive, gone) = bounded(0);
+        let shared = Arc::new(Shared::new(&settings, events, gone)?);
         let seed = u64::try_from(program::process_id::random_number()? >> 64).unwrap_or_default();
         let overlay = Overlay::new(Own {
             peer: peer_id(&settings.process_id),
@@ -94,7 +98,10 @@ impl Network {
         let remembered = Remembered::open(&settings.state);
         let owner = Owner::new(Arc::clone(&shared), overlay, index, remembered);
         let peers = settings.peers;
-        let run = move || owner.run(received, &peers, Instant::now());
+        let run = move || {
+            owner.run(received, &peers, Instant::now());
+            drop(alive);
+        };
         let owner = Builder::new().name("overlay".into()).spawn(run)?;
         Ok(Self { shared, host, owner: Some(owner) })
     }
@@ -106,7 +113,7 @@ impl Network {
 
     /// How commands ask.
     pub(crate) fn handle(&self) -> Handle {
-        Handle::new(self.shared.events.clone())
+        Handle::new(Arc::clone(&self.shared))
     }
 
     /// A stop begins: links close at once, what was asked gets no further results, and nothing new is asked.
@@ -129,7 +136,7 @@ impl Drop for Network {
 }
 
 impl Shared {
-    fn new(settings: &Settings, events: Sender<Event>) -> io::Result<Self> {
+    fn new(settings: &Settings, events: Sender<Event>, gone: Receiver<Infallible>) -> io::Result<Self> {
         let hello = Hello::of_peer(&settings.agent, &settings.process_id, settings.listening.port());
         Ok(Self {
             hello,
@@ -137,9 +144,22 @@ impl Shared {
             advertise: settings.advertise,
             plaintext: settings.plaintext,
             events,
+            gone,
             last_link: AtomicU32::new(0),
             cancel: Cancel::new()?,
         })
+    }
+
+    /// Puts a question to the owner and waits for its answer; `None` where the owner is gone, or ends meanwhile.
+    ///
+    /// A channel keeps what nobody takes out of it any more, so the answer's own channel would stay open.
+    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Event) -> Option<T> {
+        let (reply, answer) = bounded(1);
+        self.events.send(question(reply)).ok()?;
+        select! {
+            recv(answer) -> answer => answer.ok(),
+            recv(self.gone) -> _ => answer.try_recv().ok(),
+        }
     }
 
     /// What is said over a connection whose own end is `local`: the address is offered where the other end could

@@ -1,9 +1,11 @@
 //! How commands ask the mesh side, from any thread. Must not know how answers come about.
 
+use super::Shared;
 use super::event::{Ask, Event, NetworkStatus, Unreachable};
 use crate::overlay::{PeerStatus, Wanted};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::digest::Digest;
 use wire::message::FloodId;
@@ -14,16 +16,14 @@ const RESULTS_MAX: usize = 4096;
 
 /// Asks the mesh side.
 #[derive(Clone)]
-pub(crate) struct Handle {
-    events: Sender<Event>,
-}
+pub(crate) struct Handle(Arc<Shared>);
 
 /// A search or discover under way; dropping it ends it.
 pub(crate) struct Asked<T> {
     /// Each result once it is there; ends when this peer stops.
     pub(crate) results: Receiver<T>,
     id: FloodId,
-    events: Sender<Event>,
+    shared: Arc<Shared>,
 }
 
 /// One file of one holder.
@@ -74,22 +74,22 @@ pub(crate) enum ConnectError {
 }
 
 impl Handle {
-    pub(super) fn new(events: Sender<Event>) -> Self {
-        Self { events }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
     }
 
     /// Floods a search. Known peers without a link are dialled first, and waited for briefly.
     pub(crate) fn search(&self, wanted: Wanted, ttl: u8) -> Result<Asked<FoundFile>, AskError> {
         let (found, results) = bounded(RESULTS_MAX);
         let id = self.ask(|reply| Ask::Search { wanted, ttl, found, reply }).ok_or(AskError::Stopping)??;
-        Ok(Asked { results, id, events: self.events.clone() })
+        Ok(Asked { results, id, shared: Arc::clone(&self.0) })
     }
 
     /// Floods a discover, likewise.
     pub(crate) fn discover(&self, ttl: u8) -> Result<Asked<FoundPeer>, AskError> {
         let (found, results) = bounded(RESULTS_MAX);
         let id = self.ask(|reply| Ask::Discover { ttl, found, reply }).ok_or(AskError::Stopping)??;
-        Ok(Asked { results, id, events: self.events.clone() })
+        Ok(Asked { results, id, shared: Arc::clone(&self.0) })
     }
 
     /// Opens a link to that peer, and keeps it as known.
@@ -118,17 +118,14 @@ impl Handle {
         self.ask(|reply| Ask::Status { reply }).unwrap_or_default()
     }
 
-    /// Asks and waits for the answer, which the owner always gives soon; `None` where it is gone.
     fn ask<T>(&self, what: impl FnOnce(Sender<T>) -> Ask) -> Option<T> {
-        let (reply, answer) = bounded(1);
-        self.events.send(Event::Ask(what(reply))).ok()?;
-        answer.recv().ok()
+        self.0.ask(|reply| Event::Ask(what(reply)))
     }
 }
 
 impl<T> Drop for Asked<T> {
     fn drop(&mut self) {
         // An owner that is gone has forgotten it.
-        let _ = self.events.send(Event::Forget(self.id));
+        let _ = self.shared.events.send(Event::Forget(self.id));
     }
 }

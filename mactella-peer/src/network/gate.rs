@@ -4,7 +4,6 @@ use super::event::{Event, Verdict};
 use super::link::end_of;
 use super::{Shared, peer_id};
 use crate::overlay::Neighbour;
-use crossbeam_channel::bounded;
 use shared_folder::serve::{Host, tell_unopened};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,11 +28,8 @@ impl Gate {
         }
         let (link, end) = (self.shared.next_link(), end_of(&connection));
         let neighbour = neighbour_of(hello, connection.address());
-        let (reply, verdict) = bounded(1);
-        let event = Event::Hello { link, neighbour, end: end.clone(), reply };
-        // An owner that is gone refuses by its silence.
-        let asked = self.shared.events.send(event).is_ok();
-        match verdict.recv().ok().filter(|_| asked) {
+        let hello = |reply| Event::Hello { link, neighbour, end: end.clone(), reply };
+        match self.shared.ask(hello) {
             Some(Verdict::Welcome) => {}
             Some(Verdict::Refuse(code, text)) => return turn_away(connection, code, text),
             None => return turn_away(connection, ErrorCode::Stopping, "this peer is stopping"),
