@@ -2,7 +2,6 @@
 
 use crate::config::{Config, StartError};
 use crate::console;
-use crate::sweeper::Sweeper;
 use crossbeam_channel::Receiver;
 use program::console_input::ConsoleInput;
 use program::daemon::{Daemon, Work};
@@ -13,6 +12,7 @@ use program::stop::StopSignals;
 use program::system_limits;
 use program::typed::Typed;
 use shared_folder::serve::Host;
+use shared_folder::sweeper::Sweeper;
 use std::sync::Arc;
 use wire::net::service::{Serve, Service};
 

@@ -1,7 +1,6 @@
 //! ioe-server: a daemon that serves a folder. What was typed becomes a configuration, and that a daemon.
 
 mod daemon;
-mod sweeper;
 mod console;
 mod access_log;
 mod config;

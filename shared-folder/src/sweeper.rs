@@ -1,8 +1,10 @@
 //! Cleans up after crashes at the start and every hour: a thread beside the service, woken by the stop.
+//!
+//! Both daemons run one. Must not know who uploads.
 
+use crate::incoming::{PARTIAL_BYTES_MAX, sweep};
+use crate::serve::Host;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use shared_folder::incoming::{PARTIAL_BYTES_MAX, sweep};
-use shared_folder::serve::Host;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +14,18 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// The thread; dropping it wakes and joins it.
-pub(crate) struct Sweeper {
+pub struct Sweeper {
     stopping: Arc<AtomicBool>,
     wake: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sweeper {
-    pub(crate) fn start(host: Arc<Host>) -> io::Result<Self> {
+    /// Sweeps the share of `host` now and every hour.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(host: Arc<Host>) -> io::Result<Self> {
         let (wake, woken) = bounded(0);
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopping);
