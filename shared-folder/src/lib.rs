@@ -12,6 +12,7 @@ pub mod remote;
 pub mod incoming;
 pub mod catalogue;
 pub mod hashing;
+pub mod index;
 pub mod scan;
 pub mod words;
 pub mod kinds;

@@ -21,6 +21,11 @@ impl Query {
         if wanted.is_empty() { None } else { Some(Self(wanted)) }
     }
 
+    /// The words, each once.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether every word occurs in `path` as a whole word, so that an exact name always finds its file.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
