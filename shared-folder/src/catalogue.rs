@@ -102,8 +102,7 @@ impl Catalogue {
             Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Job::new(identity.byte_count)))),
         };
         let waiting = Waiting::on(Arc::clone(&job));
-        let sent = opened.file.try_clone().map_err(|_| HashError::Busy).and_then(|file| {
-            let task = Task { file, identity, path: path.clone(), job, asked: SystemTime::now() };
+        let sent = Task::new(opened, path, job).and_then(|task| {
             self.tasks.as_ref().ok_or(HashError::Busy)?.try_send(task).map_err(|error| match error {
                 TrySendError::Full(_) | TrySendError::Disconnected(_) => HashError::Busy,
             })
@@ -112,6 +111,49 @@ impl Catalogue {
             jobs.remove(&identity);
         }
         sent.map(|()| waiting)
+    }
+
+    /// Hashes a file in the calling thread, while `wanted` says yes, and notes the result. Who asks for the same
+    /// state of it meanwhile waits for this hash, which one of the hashing threads then takes over.
+    ///
+    /// # Errors
+    /// As busy, when it is hashed elsewhere by now or not wanted any more: later it may be known.
+    pub fn hash_here(
+        &self,
+        opened: &OpenFile,
+        path: &SharedPath,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Hashed, HashError> {
+        let job = Arc::new(Job::new(opened.status.byte_count));
+        let own_interest = Waiting::on(Arc::clone(&job));
+        let mut task = Task::new(opened, path, Arc::clone(&job))?;
+        match lock(&self.jobs).entry(task.identity) {
+            Entry::Occupied(_) => return Err(HashError::Busy),
+            Entry::Vacant(free) => free.insert(Arc::clone(&job)),
+        };
+        let result = task.run(&|| wanted() && !self.is_given_up() && job.waiting() == 1);
+        self.settle(task, &result);
+        drop(own_interest);
+        result
+    }
+
+    /// Ends a task of a thread that is no hashing thread, or hands it over to one if others wait for it.
+    fn settle(&self, task: Task, result: &Result<Hashed, HashError>) {
+        if result.is_ok() {
+            return conclude(&task, result, &self.store, &self.jobs);
+        }
+        // Held, so that nobody joins between the look and the end.
+        let mut jobs = lock(&self.jobs);
+        let others_wait = *result == Err(HashError::Busy) && task.job.waiting() > 1;
+        let left = match &self.tasks {
+            // Full: those who wait are refused, as if they had asked a moment later.
+            Some(tasks) if others_wait => tasks.try_send(task).err().map(TrySendError::into_inner),
+            _ => Some(task),
+        };
+        if let Some(task) = left {
+            jobs.remove(&task.identity);
+            task.job.finish(result.clone());
+        }
     }
 
     /// Ends all hashes now: the daemon stops at once.
@@ -123,6 +165,24 @@ impl Catalogue {
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// As [`Catalogue::note`], for whoever has many to note: waits at most for `patience` until enough of what was
+    /// noted before is stored, so that the notes of others find room. False if it was in vain.
+    #[must_use]
+    pub fn note_patiently(
+        &self,
+        identity: Identity,
+        path: &SharedPath,
+        hashed: &Hashed,
+        patience: Duration,
+    ) -> bool {
+        let Some(store) = &self.store else { return true };
+        let has_room = store.wait_for_room(patience);
+        if has_room {
+            store.put(identity, path, hashed.clone(), SystemTime::now());
+        }
+        has_room
     }
 
     /// Notes the digest of a file that was just written or hashed elsewhere, under the state it has now.
@@ -154,16 +214,26 @@ fn start(
     let (tasks, store, jobs, stopping) =
         (tasks.clone(), store.clone(), Arc::clone(jobs), Arc::clone(stopping));
     let work = move || {
-        for task in tasks {
-            let result = task.run(&stopping);
-            if let (Ok(hashed), Some(store)) = (&result, &store) {
-                store.put(task.identity, &task.path, hashed.clone(), task.asked);
-            }
-            lock(&jobs).remove(&task.identity);
-            task.job.finish(result);
+        for mut task in tasks {
+            let job = Arc::clone(&task.job);
+            let result = task.run(&|| !stopping.load(Ordering::Relaxed) && job.waiting() > 0);
+            conclude(&task, &result, &store, &jobs);
         }
     };
     Builder::new().name(format!("hash-{number}")).spawn(work).ok()
+}
+
+fn conclude(
+    task: &Task,
+    result: &Result<Hashed, HashError>,
+    store: &Option<Arc<Store>>,
+    jobs: &Mutex<HashMap<Identity, Arc<Job>>>,
+) {
+    if let (Ok(hashed), Some(store)) = (result, store) {
+        store.put(task.identity, &task.path, hashed.clone(), task.asked);
+    }
+    lock(jobs).remove(&task.identity);
+    task.job.finish(result.clone());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

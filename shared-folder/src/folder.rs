@@ -17,7 +17,7 @@ use hidden::Hidden;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
@@ -29,6 +29,8 @@ pub struct Folder {
     /// The program's own state folder, where it lies inside the share.
     hidden: Option<Hidden>,
     gate: Mutex<()>,
+    /// Its name when it was opened: for watching only, never for opening.
+    opened_as: PathBuf,
 }
 
 /// A file's place on its device: what a name leads to, whatever the name.
@@ -129,7 +131,8 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { root, hidden: None, gate: Mutex::new(()) })
+        let opened_as = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Self { root, hidden: None, gate: Mutex::new(()), opened_as })
     }
 
     /// Hides the program's own state folder, in case it lies inside the share.
@@ -148,6 +151,24 @@ impl Folder {
     pub fn status(&self, path: &SharedPath) -> Result<Status, FolderError> {
         let place = self.place(path)?;
         self.status_in(&place, path).map(|(status, _)| status)
+    }
+
+    /// As [`Folder::status`], and whether `path` itself is a link; nothing is there, if the way leads through one.
+    pub(crate) fn status_without_links(&self, path: &SharedPath) -> Result<(Status, bool), FolderError> {
+        let root = FolderHandle::Root(self.root.as_fd());
+        let folder = match path.as_str().rsplit_once('/') {
+            None => root,
+            Some((folder, _)) => FolderHandle::Below(self.open_folder_without_links(&root, folder)?),
+        };
+        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(folder.as_fd())?)) {
+            return Err(FolderError::NotFound);
+        }
+        self.status_in(&Place { folder, name: path.name() }, path)
+    }
+
+    /// The ambient name it was opened by, which may lead elsewhere by now.
+    pub(crate) fn opened_as(&self) -> &Path {
+        &self.opened_as
     }
 
     /// The status of the folder itself.

@@ -22,7 +22,20 @@ pub struct Scan<'a> {
     recursive: bool,
     way: Vec<Step>,
     names: Vec<MaybeUninit<u8>>,
+    /// What becomes entries; kept for its memory.
+    found: Vec<Found>,
     counts: Counts,
+}
+
+/// A file or folder that a listing came across.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// From the share's root.
+    pub path: SharedPath,
+    /// What it is; of a link, what it leads to.
+    pub status: Status,
+    /// Whether a link leads to it.
+    pub is_link: bool,
 }
 
 /// What a listing came across that is no entry.
@@ -65,7 +78,15 @@ impl<'a> Scan<'a> {
         };
         let top = FolderTop { handle, path };
         let names = vec![MaybeUninit::uninit(); NAMES_BYTES];
-        let mut scan = Self { folder, top, recursive, way: Vec::new(), names, counts: Counts::default() };
+        let mut scan = Self {
+            folder,
+            top,
+            recursive,
+            way: Vec::new(),
+            names,
+            found: Vec::new(),
+            counts: Counts::default(),
+        };
         let first = scan.open(None)?;
         scan.way.push(first);
         Ok(scan)
@@ -76,6 +97,19 @@ impl<'a> Scan<'a> {
     /// # Errors
     /// When the top folder fails; others are counted as left out.
     pub fn next_batch(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
+        let mut found = std::mem::take(&mut self.found);
+        let goes_on = self.next_found(&mut found);
+        batch.clear();
+        batch.extend(found.iter().map(|found| entry_of(&found.path, &found.status)));
+        self.found = found;
+        goes_on
+    }
+
+    /// As [`Scan::next_batch`], with all that is known. The folders of a batch are opened only by later calls.
+    ///
+    /// # Errors
+    /// As [`Scan::next_batch`].
+    pub fn next_found(&mut self, batch: &mut Vec<Found>) -> Result<bool, FolderError> {
         batch.clear();
         let Some(step) = self.way.last_mut() else { return Ok(false) };
         if let Some(name) = step.subfolders.pop() {
@@ -149,7 +183,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads one buffer of names of the last folder; false at its end.
-    fn read_names(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
+    fn read_names(&mut self, batch: &mut Vec<Found>) -> Result<bool, FolderError> {
         let is_top = self.way.len() == 1;
         let Some(Step { handle: Some(handle), below, subfolders, .. }) = self.way.last_mut() else {
             return Ok(false);
@@ -169,9 +203,9 @@ impl<'a> Scan<'a> {
                 Err(_) => break,
             };
             any = true;
-            if let Some((found, is_real_folder)) = looker.look(entry.file_name()) {
-                if self.recursive && is_real_folder {
-                    subfolders.push(name_of(&found.path).to_owned());
+            if let Some(found) = looker.look(entry.file_name()) {
+                if self.recursive && found.is_real_folder() {
+                    subfolders.push(found.path.name().to_owned());
                 }
                 batch.push(found);
             }
@@ -185,7 +219,24 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Turns names of one folder into entries.
+impl Found {
+    /// What a listing of the whole share would come across at `path`.
+    ///
+    /// # Errors
+    /// When it would come across nothing: there is nothing, or it is beyond a link.
+    pub fn at(folder: &Folder, path: &SharedPath) -> Result<Self, FolderError> {
+        let (status, is_link) = folder.status_without_links(path)?;
+        Ok(Self { path: path.clone(), status, is_link })
+    }
+
+    /// Whether it is a folder that is no link: only such are descended into.
+    #[must_use]
+    pub fn is_real_folder(&self) -> bool {
+        self.status.shape == Shape::Folder && !self.is_link
+    }
+}
+
+/// Turns names of one folder into what they lead to.
 struct Looker<'a> {
     folder: &'a Folder,
     handle: &'a OwnedFd,
@@ -194,8 +245,7 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    /// The entry of that name, and whether it is a folder that is no link.
-    fn look(&mut self, name: &CStr) -> Option<(Entry, bool)> {
+    fn look(&mut self, name: &CStr) -> Option<Found> {
         if name == c"." || name == c".." {
             return None;
         }
@@ -215,7 +265,7 @@ impl Looker<'_> {
         if self.folder.is_hidden(status.identity.inode) {
             return None;
         }
-        Some((entry_of(&path, &status), status.shape == Shape::Folder && !is_link))
+        Some(Found { path, status, is_link })
     }
 
     fn status(&self, name: &CStr, path: &SharedPath) -> Option<(Status, bool)> {
@@ -244,10 +294,6 @@ fn join(top: Option<&SharedPath>, below: Option<&SharedPath>) -> Option<SharedPa
         (Some(top), Some(below)) => SharedPath::parse(&format!("{top}/{below}")).ok(),
         (top, below) => top.or(below).cloned(),
     }
-}
-
-fn name_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 #[cfg(test)]

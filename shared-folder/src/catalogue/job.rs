@@ -1,11 +1,11 @@
 //! One hash of one state of one file, and everyone who waits for it.
 
 use super::{HashError, Hashed, lock};
-use crate::folder::{Identity, identity_of};
+use crate::folder::{Identity, OpenFile, identity_of};
 use crate::hashing::BUFFER_BYTES;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use wire::digest::PieceHasher;
@@ -46,6 +46,8 @@ pub(super) struct Task {
     pub(super) path: SharedPath,
     pub(super) job: Arc<Job>,
     pub(super) asked: SystemTime,
+    /// What is hashed already; boxed, because the queue has room for many tasks.
+    pub(super) hasher: Box<PieceHasher>,
 }
 
 impl Job {
@@ -57,6 +59,11 @@ impl Job {
             result: Mutex::new(None),
             finished: Condvar::new(),
         }
+    }
+
+    /// How many wait for it.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(super) fn finish(&self, result: Result<Hashed, HashError>) {
@@ -91,12 +98,19 @@ impl Drop for Waiting {
 }
 
 impl Task {
-    /// Hashes the whole file; gives up when nobody waits any more or the daemon stops.
-    pub(super) fn run(&self, stopping: &AtomicBool) -> Result<Hashed, HashError> {
-        let mut hasher = PieceHasher::default();
+    /// Of a file, from its start.
+    pub(super) fn new(opened: &OpenFile, path: &SharedPath, job: Arc<Job>) -> Result<Self, HashError> {
+        let file = opened.file.try_clone().map_err(|_| HashError::Busy)?;
+        let (identity, path, asked) = (opened.status.identity, path.clone(), SystemTime::now());
+        Ok(Self { file, identity, path, job, asked, hasher: Box::default() })
+    }
+
+    /// Hashes the whole file, or what is left of it; stops as busy when `goes_on` says no, and may go on later.
+    pub(super) fn run(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Hashed, HashError> {
+        let hasher = &mut self.hasher;
         let mut buffer = vec![0; BUFFER_BYTES];
         while hasher.byte_count() < self.identity.byte_count {
-            if stopping.load(Ordering::Relaxed) || self.job.waiting.load(Ordering::Relaxed) == 0 {
+            if !goes_on() {
                 return Err(HashError::Busy);
             }
             let left = usize::try_from(self.identity.byte_count - hasher.byte_count()).unwrap_or(usize::MAX);
@@ -112,7 +126,7 @@ impl Task {
         if !identity_of(&self.file).is_ok_and(|now| now.has_content_of(&self.identity)) {
             return Err(HashError::Changed);
         }
-        let (digest, pieces) = hasher.finish();
+        let (digest, pieces) = std::mem::take(&mut *self.hasher).finish();
         Ok(Hashed { digest, pieces: pieces.into() })
     }
 }

@@ -7,7 +7,7 @@ use redb::{Database, ReadableDatabase as _, TableDefinition};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::digest::{Digest, PieceValue};
@@ -41,6 +41,8 @@ struct Shared {
     database: Mutex<Option<Database>>,
     /// Not yet committed, oldest first; found like committed ones.
     waiting: Mutex<VecDeque<Arc<Row>>>,
+    /// Told when rows no longer wait.
+    written: Condvar,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,11 @@ impl Store {
             std::fs::remove_file(&path).ok()?;
             guarded(|| create(&path))
         })?;
-        let shared = Arc::new(Shared { database: Mutex::new(Some(database)), waiting: Mutex::default() });
+        let shared = Arc::new(Shared {
+            database: Mutex::new(Some(database)),
+            waiting: Mutex::default(),
+            written: Condvar::new(),
+        });
         let (wake, woken) = bounded(1);
         let written = Arc::clone(&shared);
         let writer =
@@ -103,6 +109,14 @@ impl Store {
             // Full: the writer has not looked yet, and will find this row too.
             let _ = wake.try_send(());
         }
+    }
+
+    /// Waits until fewer rows wait than make the writer commit at once; false if that takes longer than `patience`.
+    pub(super) fn wait_for_room(&self, patience: Duration) -> bool {
+        let is_crowded = |rows: &mut VecDeque<Arc<Row>>| rows.len() >= ROWS_MAX / 2;
+        let waited = self.shared.written.wait_timeout_while(lock(&self.shared.waiting), patience, is_crowded);
+        let (_rows, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+        !outcome.timed_out()
     }
 
     fn newest_waiting(&self, wanted: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
@@ -170,6 +184,7 @@ fn write_rows(shared: &Shared, woken: &Receiver<()>) {
             });
         }
         lock(&shared.waiting).drain(..batch.len());
+        shared.written.notify_all();
     }
 }
 

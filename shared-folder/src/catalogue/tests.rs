@@ -117,3 +117,33 @@ fn all_who_ask_for_one_file_share_one_hash() {
     assert!(jobs.iter().all(|result| result == &jobs[0] && result.is_ok()));
     assert!(lock(&catalogue.jobs).is_empty(), "a finished hash is forgotten");
 }
+
+#[test]
+fn a_hash_in_the_asking_thread_is_noted_and_ends_when_it_is_not_wanted() {
+    let place = place();
+    let bytes = vec![1u8; 3 << 20];
+    let (file, path) = place.write("a", &bytes);
+    let catalogue = Catalogue::open(Some(&place.state));
+    assert_eq!(catalogue.hash_here(&file, &path, &|| false), Err(HashError::Busy));
+    assert!(lock(&catalogue.jobs).is_empty(), "a hash that was given up is forgotten");
+    assert_eq!(catalogue.hash_here(&file, &path, &|| true), Ok(hashed_of(&bytes)));
+    assert_eq!(catalogue.path_of(hashed_of(&bytes).digest), Some(path));
+    assert!(lock(&catalogue.jobs).is_empty());
+}
+
+#[test]
+fn who_asks_for_a_file_that_is_hashed_in_another_thread_gets_it_from_a_hashing_thread() {
+    let place = place();
+    let bytes = vec![1u8; 3 << 20];
+    let (file, path) = place.write("a", &bytes);
+    let catalogue = Catalogue::open(None);
+    let joined = Mutex::new(None);
+    let wanted = || {
+        lock(&joined).get_or_insert_with(|| catalogue.hash(&file, &path).unwrap());
+        true
+    };
+    assert_eq!(catalogue.hash_here(&file, &path, &wanted), Err(HashError::Busy), "handed over");
+    let waiting = lock(&joined).take().unwrap();
+    assert_eq!(wait(&waiting), Ok(hashed_of(&bytes)));
+    assert!(lock(&catalogue.jobs).is_empty());
+}
