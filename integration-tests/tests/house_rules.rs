@@ -118,6 +118,14 @@ fn folders_and_landings_know_no_message_and_serving_opens_no_file_itself() {
 }
 
 #[test]
+fn the_index_knows_no_folder_thread_or_clock() {
+    let sources = sources_of("shared-folder");
+    let index = sources.iter().filter(|source| source.module() == "index" && !source.is_test());
+    let words = ["std::fs", "std::thread", "Instant", "SystemTime", "Folder", "rustix", "notify"];
+    assert_none(&mentions(index, &words), "the index is pure");
+}
+
+#[test]
 fn libraries_do_not_print_and_programs_print_through_output() {
     let sources: Vec<Source> = product().collect();
     assert_none(

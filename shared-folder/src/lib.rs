@@ -3,6 +3,7 @@
 //! Modules stand in reading order: each one uses only modules declared below it. Only this crate opens files of
 //! a share. Must not know any command line or terminal.
 
+pub mod library;
 pub mod sweeper;
 pub mod serve;
 pub mod fetch;

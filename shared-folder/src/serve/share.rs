@@ -48,7 +48,7 @@ impl Share {
     }
 
     /// Whether files of this name are shared at all.
-    pub(super) fn shares(&self, name: &str) -> bool {
+    pub(crate) fn shares(&self, name: &str) -> bool {
         self.rules.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind_of(name)))
     }
 
