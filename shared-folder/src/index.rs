@@ -17,7 +17,7 @@ use wire::digest::Digest;
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
 
-/// Files of one share in memory, at some hundred bytes each. Exceeded: the file is left out and counted.
+/// Files of one share in memory, at less than half a KiB each. Exceeded: the file is left out and counted.
 pub const FILES_MAX: usize = 1_000_000;
 /// Bytes of all their paths together, and so of all their words. Exceeded: the file is left out and counted.
 pub const PATHS_BYTES_MAX: usize = 256 << 20;
@@ -49,6 +49,7 @@ pub struct Index {
     path_bytes: usize,
     left_out: u64,
     round: Round,
+    version: u64,
 }
 
 /// A look through the whole share or a part of it: what it does not come across is not there any more.
@@ -144,6 +145,7 @@ impl Index {
             return false;
         };
         let before = file.digest.replace(digest);
+        self.version += u64::from(before != Some(digest));
         self.note_digest(number, before, Some(digest));
         true
     }
@@ -190,6 +192,12 @@ impl Index {
         self.by_digest.len()
     }
 
+    /// Another number after every change of what the index says; the same if a file is inserted as it was.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// How many files were left out since the round that began last for the whole share.
     #[must_use]
     pub fn left_out(&self) -> u64 {
@@ -232,6 +240,7 @@ impl Index {
         if self.free.pop().is_none() {
             self.files.push(None);
         }
+        self.version += 1;
         self.path_bytes = path_bytes;
         self.by_path.insert(Key(Arc::clone(&file.path)), number);
         for word in words_once(&file.path) {
@@ -253,7 +262,9 @@ impl Index {
             file.digest = before.digest;
         }
         file.path = Arc::clone(&before.path);
+        let is_changed = *before != file;
         self.note_digest(number, before.digest, file.digest);
+        self.version += u64::from(is_changed);
         self.put(number, file);
     }
 
@@ -276,6 +287,7 @@ impl Index {
     fn remove_numbers(&mut self, numbers: &[u32]) {
         let mut emptied = HashSet::new();
         let singly = numbers.len() <= SINGLE_REMOVALS_MAX;
+        self.version += u64::from(!numbers.is_empty());
         for number in numbers {
             let Some(slot) = self.files.get_mut(place_of(*number)).and_then(Option::take) else { continue };
             self.path_bytes -= slot.file.path.as_str().len();

@@ -73,6 +73,21 @@ fn a_digest_belongs_to_one_state_of_a_file_and_several_files_may_share_it() {
 }
 
 #[test]
+fn the_version_tells_a_change_from_a_look_that_found_nothing_new() {
+    let mut index = Index::new();
+    index.insert(file("a"));
+    index.set_digest(&path("a"), &identity(1), Digest::of(b""));
+    let before = index.version();
+    index.insert(file("a"));
+    index.set_digest(&path("a"), &identity(1), Digest::of(b""));
+    index.remove(&path("b"));
+    assert_eq!(index.version(), before);
+    index.insert(IndexedFile::new(path("a"), identity(2)));
+    index.remove(&path("a"));
+    assert_eq!(index.version(), before + 2);
+}
+
+#[test]
 fn files_past_the_limit_are_left_out_and_counted() {
     let mut index = with_limits(2, 100);
     assert!(index.insert(file("a")) && index.insert(file("b")));

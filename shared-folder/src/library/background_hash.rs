@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::digest::{Digest, PieceHasher};
 use wire::path::SharedPath;
 
-/// A file that changed within this time may still be being written: its turn comes later. As in the catalogue,
-/// which would not believe a digest of such a file.
+/// A file that changed within this time may still be being written: its turn comes later. A second more than
+/// in the catalogue, which counts whole ones and does not believe a digest of a younger file later.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// When files that could not be hashed are tried again though nothing changed.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);

@@ -24,7 +24,7 @@ pub(super) struct Shelf {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
-    /// Goes up with every change of the index.
+    /// The index's version: goes up with every change of it.
     pub(super) changes: u64,
     /// Whether the first scan is complete.
     pub(super) scanned: bool,
@@ -47,10 +47,16 @@ impl Shelf {
         look(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the index, and tells who waits for that.
+    /// Changes the index, and tells who waits for that; nobody is told of a change that is none.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Index) -> T) -> T {
-        let result = change(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
-        self.tell(|progress| progress.changes = progress.changes.wrapping_add(1));
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let before = index.version();
+        let result = change(&mut index);
+        let version = index.version();
+        drop(index);
+        if version != before {
+            self.tell(|progress| progress.changes = progress.changes.max(version));
+        }
         result
     }
 

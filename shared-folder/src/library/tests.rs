@@ -163,6 +163,10 @@ fn a_file_that_just_landed_is_found_at_once() {
     fs::write(place.share("song"), "x").unwrap();
     library.look_again(&SharedPath::parse("song").unwrap());
     assert_eq!(found(&library, "song"), ["song"]);
+    until(&library, |library| library.status().hashed == 1);
+    let before = library.shelf.changes();
+    library.look_again(&SharedPath::parse("song").unwrap());
+    assert_eq!(library.shelf.changes(), before, "else hashing would go round for what cannot be hashed");
 }
 
 #[test]
