@@ -87,7 +87,9 @@ impl Overlay {
             return None;
         };
         let address = if hops == 0 { Some(link.address) } else { address };
-        let (Some(brought), Some(address), true) = (brought, address, hops < TTL_MAX) else {
+        // One that comes home has crossed every link that its search may cross, at most; before that, fewer.
+        let hops_max = if route.source == Source::Own { TTL_MAX } else { TTL_MAX - 1 };
+        let (Some(brought), Some(address), true) = (brought, address, hops < hops_max) else {
             self.counters.malformed_dropped += 1;
             return None;
         };
