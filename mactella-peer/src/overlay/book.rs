@@ -130,6 +130,15 @@ impl Book {
         }
     }
 
+    /// A link to that peer opened, whoever dialled: the entry that it listens at is its own, even if it is known
+    /// by another address later.
+    pub(super) fn met(&mut self, neighbour: Neighbour) {
+        let same = |entry: &&mut Entry| entry.address == Some(neighbour.address);
+        if let Some(entry) = self.entries.iter_mut().find(same) {
+            entry.peer = Some(neighbour.peer);
+        }
+    }
+
     /// Whoever answers under that name is this peer itself: never dialled again.
     pub(super) fn is_ourselves(&mut self, name: &str) {
         if let Some(entry) = self.named(name) {

@@ -66,6 +66,7 @@ impl Overlay {
         self.link_number += 1;
         self.links.push(Link::new(link, self.link_number, neighbour, is_dialled_by_us));
         self.book.gained();
+        self.book.met(neighbour);
         if let Some(address) = neighbour.advertise.filter(|address| *address != neighbour.address) {
             turn.actions.push(Action::Verify { link, peer: neighbour.peer, address });
         }
