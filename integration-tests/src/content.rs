@@ -65,6 +65,13 @@ impl Dice {
         usize::try_from(u64::from_le_bytes(bytes) % u64::try_from(end).unwrap()).unwrap()
     }
 
+    /// A number for an id that nobody else has.
+    pub fn wide(&mut self) -> u128 {
+        let mut bytes = [0; 16];
+        self.0.fill(&mut bytes);
+        u128::from_le_bytes(bytes)
+    }
+
     /// One of these.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]

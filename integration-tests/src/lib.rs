@@ -3,7 +3,8 @@
 //! canary outside the share.
 //!
 //! It must not know the product's codec, nor anything else of its crates: what the tests say and hear are
-//! bytes, `serde_json` values and BLAKE3 digests, written from `wire/PROTOCOL.md` alone.
+//! bytes, `serde_json` values and BLAKE3 digests, written from `wire/PROTOCOL.md` alone. The one exception is
+//! `simulation`, which drives the real overlay in a network that exists only in memory.
 //!
 //! The modules stand in reading order, and each uses only modules below it.
 #![allow(
@@ -14,6 +15,7 @@
     reason = "a test ends by panicking, and so do the tools of tests"
 )]
 
+pub mod simulation;
 pub mod client;
 pub mod server;
 pub mod imposter;

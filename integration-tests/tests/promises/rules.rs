@@ -19,6 +19,12 @@ fn watches_the_product(path: &Path) -> bool {
     path.ends_with("tests/house_rules.rs")
 }
 
+/// What drives the overlay in a network of its own making: the one thing outside the product that imports some of it.
+fn simulates(path: &Path) -> bool {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    path == source.join("simulation.rs") || path.starts_with(source.join("simulation"))
+}
+
 /// Fails for each line of a source with this word in it; a word is put together, so as not to find itself.
 fn assert_absent(word: &str, is_meant: impl Fn(&Path) -> bool) {
     for (path, text) in sources().iter().filter(|(path, _)| is_meant(path)) {
@@ -29,9 +35,26 @@ fn assert_absent(word: &str, is_meant: impl Fn(&Path) -> bool) {
 
 #[test]
 fn no_test_uses_the_products_code_to_test_the_product() {
-    for product in ["wire", "shared_folder", "program"] {
-        assert_absent(&format!("{product}{}", "::"), |path| !watches_the_product(path));
+    for product in ["wire", "shared_folder", "program", "mactella_peer"] {
+        let is_meant = |path: &Path| !watches_the_product(path) && !simulates(path);
+        assert_absent(&format!("{product}{}", "::"), is_meant);
         assert_absent(&format!("use {product}{}", ";"), |_| true);
+    }
+}
+
+#[test]
+fn the_simulator_uses_the_overlay_messages_as_data_and_what_a_word_is() {
+    let modules =
+        [("mactella_peer", "overlay"), ("shared_folder", "words"), ("wire", "message"), ("wire", "limits")];
+    let allowed = modules.map(|(product, module)| format!("{product}{}{module}", "::"));
+    for (path, text) in sources().iter().filter(|(path, _)| simulates(path)) {
+        for product in ["wire", "shared_folder", "program", "mactella_peer"] {
+            let start = format!("{product}{}", "::");
+            for (place, _) in text.match_indices(&start) {
+                let is_allowed = allowed.iter().any(|name| text[place..].starts_with(name));
+                assert!(is_allowed, "{} imports {}", path.display(), &text[place..place + 40]);
+            }
+        }
     }
 }
 
