@@ -55,7 +55,7 @@ fn results_that_say_something_impossible_are_dropped_and_counted() {
     let mut hub = passed();
     let impossible = [
         result(ID, 1, None),
-        result(ID, 7, Some(address(9))),
+        result(ID, 6, Some(address(9))),
         result(ID, 255, Some(address(9))),
         with(Vec::new()),
         with(vec![file("x"); SEARCH_FILES_MAX + 1]),
@@ -65,9 +65,17 @@ fn results_that_say_something_impossible_are_dropped_and_counted() {
         assert_eq!(receive(&mut hub, 3, message.clone()), []);
     }
     assert_eq!(hub.counters().malformed_dropped, impossible.len() as u64);
-    for message in [result(ID, 6, Some(address(9))), with(vec![file("x"); SEARCH_FILES_MAX])] {
+    for message in [result(ID, 5, Some(address(9))), with(vec![file("x"); SEARCH_FILES_MAX])] {
         assert_eq!(receivers(&receive(&mut hub, 3, message)), [link(1)]);
     }
+}
+
+#[test]
+fn a_result_that_comes_home_may_have_crossed_as_many_links_as_its_search() {
+    let mut hub = hub(2);
+    hub.handle(Moment(0), Input::Search { id: ID, wanted: words("song"), ttl: 7 }, &NOTHING);
+    assert_eq!(receive(&mut hub, 2, result(ID, 6, Some(address(9)))).len(), 1);
+    assert_eq!(receive(&mut hub, 2, result(ID, 7, Some(address(9)))), []);
 }
 
 #[test]
