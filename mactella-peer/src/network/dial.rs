@@ -69,7 +69,7 @@ impl Shared {
     }
 
     fn open(&self, address: &Address, hello: Hello) -> Result<(Connection, Welcome), Unopened> {
-        let mut connection = dial(address, PATIENCE, self.plaintext)
+        let mut connection = dial(address, PATIENCE, self.plaintext, self.cancel.wake())
             .map_err(|error| Unopened { code: None, why: error.to_string() })?;
         let _watched = self.cancel.watch(&connection.closer());
         let advertise = self.advertised_from(connection.local_address());

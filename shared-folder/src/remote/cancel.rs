@@ -2,15 +2,14 @@
 //!
 //! Must not know what was waited for.
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::Errno;
+use rustix::fd::AsFd;
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wire::connection::Closer;
+use wire::net::Wake;
 
 /// Once cancelled, every wait under it is over, for ever; clones are the same.
 #[derive(Debug, Clone)]
@@ -18,7 +17,7 @@ pub struct Cancel(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    event: OwnedFd,
+    wake: Wake,
     is_cancelled: AtomicBool,
     last_watch: AtomicU64,
     /// One for each connection that is open: as many as there are parallel transfers.
@@ -39,7 +38,7 @@ impl Cancel {
     /// When the process has no descriptor left.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(Shared {
-            event: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            wake: Wake::new()?,
             is_cancelled: AtomicBool::new(false),
             last_watch: AtomicU64::new(0),
             closers: Mutex::default(),
@@ -49,8 +48,7 @@ impl Cancel {
     /// Ends all waits, now and later.
     pub fn cancel(&self) {
         self.0.is_cancelled.store(true, Ordering::SeqCst);
-        // Only an overflow of the counter can fail, and then it is readable already.
-        let _ = rustix::io::write(&self.0.event, &1u64.to_ne_bytes());
+        self.0.wake.call();
         self.0.closers().values().for_each(Closer::close);
     }
 
@@ -63,9 +61,7 @@ impl Cancel {
     /// Waits that long; false when it was cancelled first.
     #[must_use]
     pub fn pause(&self, pause: Duration) -> bool {
-        let pause = Timespec::try_from(pause).unwrap_or_default();
-        let mut set = [PollFd::new(&self.0.event, PollFlags::IN)];
-        let _ = poll(&mut set, Some(&pause));
+        let _ = self.0.wake.within(pause);
         !self.is_cancelled()
     }
 
@@ -75,13 +71,18 @@ impl Cancel {
     /// When `source` cannot be waited for.
     pub fn until_readable(&self, source: &impl AsFd) -> io::Result<bool> {
         loop {
-            let mut set = [PollFd::new(source, PollFlags::IN), PollFd::new(&self.0.event, PollFlags::IN)];
-            match poll(&mut set, None) {
+            match self.0.wake.or_readable(source) {
                 Ok(_) => return Ok(!self.is_cancelled()),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What ends a dialling.
+    #[must_use]
+    pub fn wake(&self) -> &Wake {
+        &self.0.wake
     }
 
     /// Closes the connection when this is cancelled, also if that was before.

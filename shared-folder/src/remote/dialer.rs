@@ -56,7 +56,11 @@ impl Dialer {
         if cancel.is_cancelled() {
             return Err(RemoteError::Cancelled);
         }
-        let mut connection = dial(&self.address, self.patience, self.plaintext_anywhere)?;
+        let mut connection = match dial(&self.address, self.patience, self.plaintext_anywhere, cancel.wake())
+        {
+            Err(_) if cancel.is_cancelled() => return Err(RemoteError::Cancelled),
+            dialled => dialled?,
+        };
         let watched = cancel.watch(&connection.closer());
         match say_hello(&mut connection, &self.hello) {
             Ok(opened) => Ok(Session::new(connection, opened.welcome, (cancel.clone(), watched))),

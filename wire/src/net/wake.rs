@@ -24,11 +24,29 @@ impl Wake {
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
-    /// Waits until `source` is readable (true), or this was called or the time is over (false).
-    pub(super) fn or_readable(&self, source: &impl AsFd) -> io::Result<bool> {
-        let mut set = [PollFd::new(source, PollFlags::IN), PollFd::new(&self.0, PollFlags::IN)];
-        poll(&mut set, None)?;
-        Ok(set.get(1).is_some_and(|wake| wake.revents().is_empty()))
+    /// Waits until `source` can be read without waiting (true), or this was called (false).
+    ///
+    /// # Errors
+    /// When `source` cannot be waited for; `Interrupted` where a signal came first.
+    pub fn or_readable(&self, source: &impl AsFd) -> io::Result<bool> {
+        self.or_ready(source, PollFlags::IN, None).map(|ready| ready == Ready::Source)
+    }
+
+    /// Waits until `source` can be written, for connecting until that has an outcome, at most for `pause`.
+    pub(super) fn or_writable(&self, source: &impl AsFd, pause: Duration) -> io::Result<Ready> {
+        self.or_ready(source, PollFlags::OUT, Some(pause))
+    }
+
+    fn or_ready(&self, source: &impl AsFd, wanted: PollFlags, pause: Option<Duration>) -> io::Result<Ready> {
+        let pause = pause.map(|pause| Timespec::try_from(pause).unwrap_or_default());
+        let mut set = [PollFd::new(source, wanted), PollFd::new(&self.0, PollFlags::IN)];
+        let count = poll(&mut set, pause.as_ref())?;
+        let is_called = set.get(1).is_some_and(|wake| !wake.revents().is_empty());
+        Ok(match count {
+            0 => Ready::Nothing,
+            _ if is_called => Ready::Wake,
+            _ => Ready::Source,
+        })
     }
 
     /// Waits for the call, at most for `pause`; true if it came.
@@ -37,4 +55,13 @@ impl Wake {
         let mut set = [PollFd::new(&self.0, PollFlags::IN)];
         matches!(poll(&mut set, Some(&pause)), Ok(ready) if ready > 0)
     }
+}
+
+/// What a wait ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    Source,
+    Wake,
+    /// The time was over.
+    Nothing,
 }

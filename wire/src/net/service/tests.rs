@@ -53,7 +53,8 @@ fn start(connections_max: usize, serve: Arc<dyn Serve>) -> Service {
 }
 
 fn open(service: &Service) -> Result<(Connection, Opened), OpeningError> {
-    let mut connection = dial(&Address::from(service.address()), PATIENCE, false).unwrap();
+    let mut connection =
+        dial(&Address::from(service.address()), PATIENCE, false, &Wake::new().unwrap()).unwrap();
     let opened = say_hello(&mut connection, &Hello::of_client("test", &"1".repeat(32)))?;
     Ok((connection, opened))
 }
