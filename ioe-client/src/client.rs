@@ -5,7 +5,7 @@
 use crate::command::{Command, Resumption, Understood, understand};
 use crate::commands;
 use crate::config::Config;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, not_connected};
 use crate::here::Here;
 use crate::interrupt::Interrupt;
 use crate::render::Report;
@@ -114,7 +114,7 @@ impl Client {
 
     /// The other end.
     pub(crate) fn remote(&mut self) -> Result<&mut Remote, Failure> {
-        self.remote.as_mut().ok_or_else(Failure::not_connected)
+        self.remote.as_mut().ok_or_else(not_connected)
     }
 
     /// The parts that a command needs at once.

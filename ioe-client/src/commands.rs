@@ -11,7 +11,7 @@ mod help;
 
 use crate::client::Client;
 use crate::command::Command;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, not_connected};
 use crate::render::Report;
 use shared_folder::remote::{Cancel, Found, Remote, Repeat, Unwatched};
 use wire::error_code::ErrorCode;
@@ -72,7 +72,7 @@ fn connect(client: &mut Client, address: &Address, cancel: &Cancel) -> Result<()
 
 fn bye(client: &mut Client) -> Result<(), Code> {
     if client.address().is_none() {
-        return Err(client.failed("bye", None, &Failure::not_connected()));
+        return Err(client.failed("bye", None, &not_connected()));
     }
     client.disconnect();
     client.report.say("the session is ended");

@@ -6,7 +6,7 @@ use crate::cli::Options;
 use crate::client::{Client, Step};
 use crate::config::{Config, Source};
 use crate::console;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, exit_status};
 use crate::interrupt::Interrupt;
 use crate::render::Report;
 use clap::CommandFactory as _;
@@ -68,7 +68,7 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
         && let Err(code) = session.client.connect_first(&address)
     {
         session.client.report.flush();
-        return code.exit_status();
+        return exit_status(code);
     }
     session.run_source(&source, state, &interrupt);
     let first_failure = session.first_failure;
@@ -76,7 +76,7 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     client.report.flush();
     client.report.tell_lost_results();
     match first_failure {
-        Some(code) => code.exit_status(),
+        Some(code) => exit_status(code),
         None if client.report.has_lost_results() => ExitStatus::Failed,
         None => ExitStatus::Done,
     }

@@ -1,7 +1,7 @@
 //! From what was typed to what there is at the other end: a file, a folder, or all that a pattern matches.
 
 use crate::client::Client;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, not_connected};
 use crate::local::{ITEMS_MAX, too_many};
 use crate::pattern::Pattern;
 use shared_folder::remote::{Found, Listed, ListedName, RemoteError, Repeat};
@@ -96,7 +96,7 @@ fn listed(
     is_wanted: &mut dyn FnMut(&SharedPath) -> bool,
 ) -> Result<Vec<Named>, Failure> {
     let (remote, report, _) = client.parts();
-    let remote = remote.ok_or_else(Failure::not_connected)?;
+    let remote = remote.ok_or_else(not_connected)?;
     let (mut found, mut is_sound, mut is_too_many) = (Vec::new(), true, false);
     let listed = remote.ask(Repeat::Harmless, |session| {
         found.clear();

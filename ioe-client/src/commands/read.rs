@@ -3,7 +3,7 @@
 use super::names::{Named, all_below, find};
 use super::{Failures, whole};
 use crate::client::Client;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, not_connected};
 use crate::local::{self, Target, joined};
 use crate::pattern::Pattern;
 use crate::render::Transferred;
@@ -282,7 +282,7 @@ fn to_output(client: &mut Client, texts: &[String], recursive: bool) -> Result<(
     let begun = Instant::now();
     let sent = client.remote().map(drop).and_then(|()| Ok(client.here.below(text)?)).and_then(|source| {
         let (remote, report, _) = client.parts();
-        let remote = remote.ok_or_else(Failure::not_connected)?;
+        let remote = remote.ok_or_else(not_connected)?;
         let bars = report.bars(1, None);
         let watch = bars.as_ref().map(|bars| bars.file(text, None));
         let watch = watch.as_deref().unwrap_or(&Unwatched);

@@ -3,7 +3,7 @@
 use super::names::{Named, find};
 use super::{Failures, whole};
 use crate::client::Client;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, exit_status};
 use crate::pattern::Pattern;
 use program::exit::ExitStatus;
 use shared_folder::remote::Repeat;
@@ -22,7 +22,7 @@ pub(super) fn run(client: &mut Client, texts: &[String], recursive: bool) -> Res
             Err(failure) => failures.add(client.failed("delete", Some(&whole(client, text)), &failure)),
         }
         // Without a connection, each of them would only say so again.
-        if failures.0.is_some_and(|code| code.exit_status() == ExitStatus::ConnectionLost) {
+        if failures.0.is_some_and(|code| exit_status(code) == ExitStatus::ConnectionLost) {
             break;
         }
     }

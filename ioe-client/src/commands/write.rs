@@ -3,7 +3,7 @@
 use super::{Failures, whole};
 use crate::client::Client;
 use crate::command::WriteTerms;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, not_connected};
 use crate::local::{self, Below, ITEMS_MAX, joined, too_many};
 use crate::pattern::Pattern;
 use crate::render::{Report, Transferred};
@@ -336,7 +336,7 @@ fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Res
         let destination = Destination { path, new: terms.new, if_digest: terms.if_digest };
         client.underway.has_begun = true;
         let (remote, report, _) = client.parts();
-        let remote = remote.ok_or_else(Failure::not_connected)?;
+        let remote = remote.ok_or_else(not_connected)?;
         let bars = report.bars(1, None);
         let watch = bars.as_ref().map(|bars| bars.file(text, None));
         let cancel = remote.cancel().clone();
