@@ -85,7 +85,7 @@ impl Node {
     /// What its neighbours learn of it; a liar says that it is somebody else.
     pub(super) fn neighbour(&self, number: u32) -> Neighbour {
         let advertised = if self.is_honest() { number } else { 0 };
-        let advertise = (number % 8 == 1 || !self.is_honest()).then(|| advertised_address(advertised));
+        let advertise = (advertises(number) || !self.is_honest()).then(|| advertised_address(advertised));
         Neighbour { peer: self.id, address: address(number), advertise }
     }
 }
@@ -93,8 +93,14 @@ impl Node {
 /// The overlay of that peer.
 pub(super) fn overlay(number: u32, id: PeerId, links_max: usize) -> Overlay {
     let seed = u64::from(number) + 1;
-    let addresses = vec![address(number), advertised_address(number)];
+    let mut addresses = vec![address(number)];
+    addresses.extend(advertises(number).then(|| advertised_address(number)));
+    addresses.shrink_to_fit();
     Overlay::new(Own { peer: id, addresses, links_max: links_max.max(LINKS_MAX), seed })
+}
+
+fn advertises(number: u32) -> bool {
+    number % 8 == 1
 }
 
 /// Where that peer is dialled.

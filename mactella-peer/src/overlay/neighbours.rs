@@ -64,6 +64,8 @@ impl Overlay {
 
     fn stands(&mut self, turn: &mut Turn<'_>, link: LinkId, neighbour: Neighbour, is_dialled_by_us: bool) {
         self.link_number += 1;
+        // Links are few and come seldom: no room is kept for more, of which a large simulation would need much.
+        self.links.reserve_exact(1);
         self.links.push(Link::new(link, self.link_number, neighbour, is_dialled_by_us));
         self.book.gained();
         self.book.met(neighbour);
