@@ -3,6 +3,7 @@
 //! It keeps the overlay's contract: ids of links are used once, what crosses a link arrives in order, and every
 //! action is carried out or answered. Must not know why anything happens.
 
+mod crossing;
 mod dialling;
 mod happenings;
 
@@ -17,15 +18,16 @@ use super::queue::Queue;
 use super::trace::Trace;
 use super::watch::{self, Given, Heading, Turn, Watch};
 use crate::content::Dice;
+use core::hint::black_box;
 use core::net::SocketAddr;
-use mactella_peer::overlay::{Action, Counters, Dropped, Input, LinkId, Moment, Outbox, PeerId};
+use crossing::Slow;
+use mactella_peer::overlay::{Action, Counters, Dropped, Input, LinkId, Moment, PeerId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::message::{FloodId, LinkMessage};
 
-/// What a message takes on a slow link, besides its files, and what a file does: about as much as its line.
-const MESSAGE_BYTES: usize = 150;
-const FILE_BYTES: usize = 120;
+/// Events that are looked at before they happen.
+const LOOK_AHEAD: usize = 16;
 
 /// What waits to happen. Small, because most of it is messages.
 enum Event {
@@ -46,13 +48,6 @@ struct Failing {
     node: u32,
     peer: PeerId,
     name: Arc<str>,
-}
-
-/// One direction of a slow link.
-#[derive(Default)]
-struct Slow {
-    outbox: Outbox,
-    is_sending: bool,
 }
 
 /// One search and what came of it.
@@ -156,8 +151,25 @@ impl Network {
     pub fn run_until(&mut self, end: u64) -> Result<(), String> {
         while let Some(event) = self.queue.pop(end) {
             self.happen(event)?;
+            if self.trace.events.is_multiple_of(LOOK_AHEAD as u64) {
+                self.look_ahead();
+            }
         }
         Ok(())
+    }
+
+    /// Touches what the next events are about, all at once: memory answers many such questions in the time of one, and
+    /// in a large network each of them leads to another corner of it.
+    fn look_ahead(&self) {
+        let coming = || {
+            self.queue.coming().take(LOOK_AHEAD).filter_map(|event| match event {
+                Event::Message { to, message } => Some((self.links[*to].node as usize, message)),
+                _ => None,
+            })
+        };
+        let is_search = |message: &LinkMessage| u64::from(matches!(message, LinkMessage::Search(_)));
+        black_box(coming().map(|(_, message)| is_search(message)).sum::<u64>());
+        black_box(coming().map(|(node, _)| self.nodes[node].touch()).sum::<usize>());
     }
 
     /// What must hold when it is over: both ends of each link agree on it, and if all dial and nobody lies or is
@@ -310,51 +322,6 @@ impl Network {
         }
     }
 
-    fn send(&mut self, link: LinkId, message: Arc<LinkMessage>, dropped: &mut Dropped) {
-        let end = self.links[link];
-        if end.state != State::Open {
-            return;
-        }
-        let Some(message_time) = self.message_time else {
-            return self.cross(link, end.latency, message);
-        };
-        let slow = self.slow.entry(link).or_default();
-        let byte_count = byte_count(&message);
-        let lost = slow.outbox.push(message, byte_count);
-        dropped.floods += lost.floods;
-        dropped.results += lost.results;
-        if !slow.is_sending && !slow.outbox.is_empty() {
-            slow.is_sending = true;
-            self.queue.push(message_time, Event::Transmit(link));
-        }
-    }
-
-    fn cross(&mut self, link: LinkId, latency: u32, message: Arc<LinkMessage>) {
-        self.messages_sent += 1;
-        self.messages_under_way += 1;
-        self.queue.push(u64::from(latency), Event::Message { to: other(link), message });
-    }
-
-    /// A slow link takes the next message of those that wait.
-    fn transmit(&mut self, link: LinkId) -> Result<(), String> {
-        let (Some(slow), Some(message_time)) = (self.slow.get_mut(&link), self.message_time) else {
-            return Ok(());
-        };
-        watch::queue_is_bounded(slow.outbox.len())?;
-        let message = slow.outbox.pop();
-        slow.is_sending = message.is_some();
-        let end = self.links[link];
-        if let Some(message) = message
-            && end.state == State::Open
-        {
-            self.queue.push(message_time, Event::Transmit(link));
-            self.cross(link, end.latency, message);
-        } else {
-            self.slow.remove(&link);
-        }
-        Ok(())
-    }
-
     /// Notes when a peer wants to be woken.
     fn let_wake(&mut self, number: u32) {
         let now = self.queue.now();
@@ -386,12 +353,5 @@ impl Network {
         let (start, end) = (*self.latency.start(), *self.latency.end());
         let span = end.saturating_sub(start) as usize + 1;
         start + u32::try_from(self.dice.below(span)).unwrap()
-    }
-}
-
-fn byte_count(message: &LinkMessage) -> usize {
-    match message {
-        LinkMessage::SearchResult(result) => MESSAGE_BYTES + FILE_BYTES * result.files.len(),
-        _ => MESSAGE_BYTES,
     }
 }

@@ -71,6 +71,11 @@ impl Node {
         }
     }
 
+    /// Reads something of what its next turn will read.
+    pub(super) fn touch(&self) -> usize {
+        self.overlay().map_or(0, |overlay| overlay.link_count() + overlay.remembered_count())
+    }
+
     pub(super) fn is_honest(&self) -> bool {
         !matches!(self.inner, Inner::Lying(_))
     }

@@ -70,6 +70,11 @@ impl<E> Queue<E> {
         }
     }
 
+    /// What happens next, as far as it is of the same moment.
+    pub(super) fn coming(&self) -> impl Iterator<Item = &E> {
+        self.current.iter()
+    }
+
     /// The moment of the first bucket that is not empty.
     fn next(&self) -> Option<u64> {
         let far = self.far.keys().next().copied();

@@ -72,24 +72,36 @@ pub(super) struct Watch {
     peers: usize,
     /// Whether anyone lies: then a flood's numbers tell nothing about where it began.
     has_liars: bool,
-    floods: HashMap<FloodId, Box<[Passed]>>,
+    places: HashMap<FloodId, usize>,
+    floods: Vec<Box<[Passed]>>,
+    /// The one that was looked up last, and its place: mostly the next one is the same.
+    last: Option<(FloodId, usize)>,
     /// How far each honest flood was sent.
     begun: HashMap<FloodId, u8>,
 }
 
 impl Watch {
     pub(super) fn new(peers: usize, has_liars: bool) -> Self {
-        Self { peers, has_liars, floods: HashMap::new(), begun: HashMap::new() }
+        Self {
+            peers,
+            has_liars,
+            places: HashMap::new(),
+            floods: Vec::new(),
+            last: None,
+            begun: HashMap::new(),
+        }
     }
 
     /// Nothing is under way any more: what passed is told from what comes by its id.
     pub(super) fn forget_passed(&mut self) {
+        self.places.clear();
         self.floods.clear();
+        self.last = None;
     }
 
     /// A peer lost its memory.
     pub(super) fn forget_peer(&mut self, node: u32) {
-        for passed in self.floods.values_mut() {
+        for passed in &mut self.floods {
             passed[node as usize] = Passed::default();
         }
     }
@@ -119,9 +131,9 @@ impl Watch {
     /// What is known of a message's flood after it was given to a peer.
     fn message_taken(&mut self, turn: Turn<'_>, link: LinkId, head: Head) -> Result<Option<Passed>, String> {
         let (has_liars, evaluations) = (self.has_liars, turn.evaluations);
-        let begun = self.begun.get(&head.id).copied();
-        let passed = self.passed(head.id, turn.node);
         let is_taken = head.is_flood && (evaluations > 0 || (!head.is_search && answers(turn.actions)));
+        let begun = if is_taken { self.begun.get(&head.id).copied() } else { None };
+        let passed = self.passed(head.id, turn.node);
         demand(evaluations <= u32::from(head.is_flood && head.is_search), || {
             format!("evaluated a search {evaluations} times at once")
         })?;
@@ -142,8 +154,15 @@ impl Watch {
     }
 
     fn passed(&mut self, id: FloodId, node: u32) -> &mut Passed {
-        let of_flood = self.floods.entry(id).or_insert_with(|| vec![Passed::default(); self.peers].into());
-        &mut of_flood[node as usize]
+        let place = match self.last {
+            Some((last, place)) if last == id => place,
+            _ => *self.places.entry(id).or_insert(self.floods.len()),
+        };
+        self.last = Some((id, place));
+        if place == self.floods.len() {
+            self.floods.push(vec![Passed::default(); self.peers].into());
+        }
+        &mut self.floods[place][node as usize]
     }
 }
 
@@ -228,7 +247,7 @@ fn send_is_allowed(
 
 fn result_is_sound(turn: Turn<'_>, head: Head, message: &LinkMessage) -> Result<(), String> {
     let crossed = match turn.given {
-        Given::Message(_, Heading(Some(given))) if !given.is_flood => given.hops + 1,
+        Given::Message(_, Heading(Some(given))) if !given.is_flood => given.hops.saturating_add(1),
         _ => 0,
     };
     demand(head.hops == crossed && crossed < TTL_MAX, || {
