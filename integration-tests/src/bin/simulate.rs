@@ -6,12 +6,15 @@ use integration_tests::simulation::{Options, Report, SCENARIOS, Shape, Vice, run
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// As many as there are simulated addresses.
+const PEERS_MAX: usize = 1 << 24;
+
 /// What was typed.
 #[derive(Debug, Parser)]
 #[command(name = "simulate", about = "Simulates a mesh of peers, each of them the real overlay")]
 struct Typed {
     /// Peers
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value = "1000", value_parser = peers)]
     peers: usize,
     /// How they are linked: line, ring, star, mesh, tree, random
     #[arg(long, default_value = "random", value_parser = shape)]
@@ -20,7 +23,7 @@ struct Typed {
     #[arg(long, default_value_t = 6)]
     degree: usize,
     /// Links that a search may cross
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=7))]
     ttl: u8,
     /// Peers that hold what a search looks for
     #[arg(long, default_value_t = 1)]
@@ -93,7 +96,7 @@ fn options(typed: &Typed) -> Options {
         peers: typed.peers,
         shape: typed.shape,
         degree: typed.degree,
-        ttl: typed.ttl.clamp(1, 7),
+        ttl: typed.ttl,
         copies: typed.copies,
         searches: typed.searches,
         pause: typed.pause,
@@ -151,6 +154,11 @@ fn json(options: &Options, report: &Report) -> serde_json::Value {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+fn peers(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (2..=PEERS_MAX).contains(count));
+    count.ok_or_else(|| format!("a number from 2 to {PEERS_MAX}"))
 }
 
 fn shape(text: &str) -> Result<Shape, String> {

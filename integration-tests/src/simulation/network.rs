@@ -204,6 +204,13 @@ impl Network {
         &self.records
     }
 
+    /// Whether what was found is there.
+    #[must_use]
+    pub fn is_true(&self, answer: &Answer) -> bool {
+        let holder = answer.holder.and_then(|number| self.nodes.get(number));
+        holder.is_some_and(|node| node.files.iter().any(|file| file.path == answer.path))
+    }
+
     /// Messages that crossed links, or were about to.
     #[must_use]
     pub fn messages_sent(&self) -> u64 {

@@ -1,20 +1,21 @@
 //! The figures of one simulation. Must not know how they are shown.
 
-use super::network::Network;
+use super::network::{Network, Record};
 use super::options::Options;
+use std::collections::BTreeSet;
 
 /// What a simulation came to. Figures of many searches are means, medians and 90th percentiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// Searches that were made.
     pub searches: usize,
-    /// Messages that crossed links for each search: floods and results.
+    /// Messages that crossed links for each search: floods and results, those of liars too.
     pub messages_per_search: f64,
     /// The share of searches that found something.
     pub answered: f64,
     /// The share of the copies in the network that a search found.
     pub recall: f64,
-    /// The share of all other peers that a search reached.
+    /// The share of all other peers that a search reached; the searches of liars count as if they were of these.
     pub reached: f64,
     /// Links to the first result: median and 90th percentile of the searches that found something.
     pub hops: (u64, u64),
@@ -34,12 +35,15 @@ pub struct Report {
 
 impl Report {
     /// The figures of a network that has run; how fast and in how much memory is for its runner to say.
-    pub(super) fn new(options: &Options, network: &Network) -> Self {
+    pub(super) fn new<'a>(options: &Options, network: &'a Network) -> Self {
         let records = network.records();
         let searches = records.len();
         let mean = |sum: f64| sum / searches.max(1) as f64;
-        let firsts: Vec<_> = records.iter().filter_map(|record| record.answers.first()).collect();
-        let found: usize = records.iter().map(|record| record.answers.len()).sum();
+        let true_ones = |record: &'a Record| record.answers.iter().filter(|answer| network.is_true(answer));
+        let firsts: Vec<_> = records.iter().filter_map(|record| true_ones(record).next()).collect();
+        let places =
+            |record| true_ones(record).map(|answer| (answer.holder, &answer.path)).collect::<BTreeSet<_>>();
+        let found: usize = records.iter().map(|record| places(record).len()).sum();
         let copies = options.copies.min(options.peers.saturating_sub(1)).max(1);
         let counted = |of: fn(&super::overlay::Counters) -> u64| {
             mean(network.counters().flatten().map(of).sum::<u64>() as f64)

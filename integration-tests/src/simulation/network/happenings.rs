@@ -77,6 +77,7 @@ impl Network {
     fn search(&mut self, node: u32, words: String, ttl: u8) -> Result<(), String> {
         let id = FloodId(self.dice.wide());
         if self.messages_under_way == 0
+            && self.slow.is_empty()
             && let Some(watch) = &mut self.watch
         {
             watch.forget_passed();
