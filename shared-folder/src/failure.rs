@@ -132,6 +132,7 @@ impl From<FetchError> for Failure {
             FetchError::WrongDigest { .. } => {
                 Self::new(Code::Remote(ErrorCode::DigestMismatch), error.to_string())
             }
+            FetchError::OtherVersion { .. } => Self::new(Code::Remote(ErrorCode::Changed), error.to_string()),
             FetchError::Output(_) => Self::of_local(&error),
         }
     }

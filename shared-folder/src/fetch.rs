@@ -33,6 +33,17 @@ pub struct Fetch {
     pub entry: Entry,
     /// Where it lands, below the folder here.
     pub target: SharedPath,
+    /// What it must be, and what it may replace.
+    pub terms: FetchTerms,
+}
+
+/// On which terms a file is fetched; usually on none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FetchTerms {
+    /// Only this version: the other end is asked for no other, and nothing else gets the name.
+    pub version: Option<Digest>,
+    /// Nothing may have the name already.
+    pub new: bool,
 }
 
 /// A file that was fetched, verified and has its name.
@@ -71,6 +82,10 @@ pub fn fetch(
             Err(own) => return Err(own),
         };
         watch.retrying(&error);
+        // Another version than the one that is wanted is of no use.
+        if attempts.fetch.terms.version.is_some() && error.recovery() == Recovery::StartOver {
+            return Err(error.into());
+        }
         if attempts.retry.after(error)? == Recovery::StartOver {
             attempts.refresh()?;
         }
@@ -78,12 +93,13 @@ pub fn fetch(
 }
 
 /// How a file is to land that the other end describes so.
-fn landing_of(entry: &Entry) -> Landing {
+fn landing_of(entry: &Entry, terms: FetchTerms) -> Landing {
     let byte_count = entry.byte_count.get();
     Landing {
         byte_count: Some(byte_count),
         modified: Some(entry.modified),
         executable: Some(entry.executable),
+        new: terms.new,
         spares_links: true,
         resumable: byte_count > PIECE_BYTES,
         ..Landing::default()
@@ -127,7 +143,8 @@ impl<'a> Attempts<'a> {
         if self.fetch.entry.byte_count.get() <= PIECE_BYTES {
             return self.whole();
         }
-        let mut incoming = Incoming::begin(self.folder, &self.fetch.target, landing_of(&self.fetch.entry))?;
+        let landing = landing_of(&self.fetch.entry, self.fetch.terms);
+        let mut incoming = Incoming::begin(self.folder, &self.fetch.target, landing)?;
         let base = incoming.base(&mut |done, of| {
             self.watch.checking(done, of);
             !self.remote.cancel().is_cancelled()
@@ -139,6 +156,9 @@ impl<'a> Attempts<'a> {
         let pieces = self.remote.session()?.pieces(&self.fetch.source, self.watch)?;
         if pieces.byte_count != self.fetch.entry.byte_count.get() {
             return Err(changed().into());
+        }
+        if self.fetch.terms.version.is_some_and(|version| version != pieces.digest) {
+            return Err(FetchError::OtherVersion { actual: pieces.digest });
         }
         let (spans, version) = (differing(&base, &pieces), pieces.digest);
         self.watch.reused(pieces.byte_count - byte_count(&spans));

@@ -7,8 +7,9 @@
 )]
 
 use shared_folder::catalogue::Catalogue;
-use shared_folder::fetch::{Fetch, FetchError, FetchOutcome, fetch, fetch_many, fetch_to};
-use shared_folder::folder::Folder;
+use shared_folder::fetch::{Fetch, FetchError, FetchOutcome, FetchTerms, fetch, fetch_many, fetch_to};
+use shared_folder::folder::{Folder, FolderError};
+use shared_folder::incoming::LandingError;
 use shared_folder::lane::{Jobs, LaneEnd};
 use shared_folder::remote::{Cancel, Dialer, Remote, RemoteError, Unwatched, Watch};
 use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, send, send_many, send_pipe};
@@ -84,7 +85,7 @@ impl Pair {
     fn wanted(&self, remote: &mut Remote, name: &str) -> Fetch {
         let source = SharedPath::parse(name).unwrap();
         let found = remote.session().unwrap().stat(Some(&source), false, &Unwatched).unwrap();
-        Fetch { target: source.clone(), source, entry: found.entry }
+        Fetch { target: source.clone(), source, entry: found.entry, terms: FetchTerms::default() }
     }
 
     fn outgoing(&self, name: &str) -> Outgoing {
@@ -292,6 +293,10 @@ fn liar(answer: Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
 
 /// Fetches `a` from a liar; gives what that came to and the folder it should have landed in.
 fn fetch_from_liar(answer: &str) -> (FetchError, TempDir) {
+    fetch_version_from_liar(answer, None)
+}
+
+fn fetch_version_from_liar(answer: &str, version: Option<Digest>) -> (FetchError, TempDir) {
     let (address, thread) = liar(answer.as_bytes().to_vec());
     let (local, source) = (tempfile::tempdir().unwrap(), SharedPath::parse("a").unwrap());
     let entry = wire::message::Entry {
@@ -301,7 +306,8 @@ fn fetch_from_liar(answer: &str) -> (FetchError, TempDir) {
         modified: wire::timestamp::Timestamp::from_unix(0, 0),
         executable: false,
     };
-    let wanted = Fetch { target: source.clone(), source, entry };
+    let terms = FetchTerms { version, new: false };
+    let wanted = Fetch { target: source.clone(), source, entry, terms };
     let mut remote = remote_at(address);
     let folder = Folder::open(local.path()).unwrap();
     let error = fetch(&mut remote, &folder, &wanted, &Unwatched).unwrap_err();
@@ -342,4 +348,55 @@ fn promise_2_bytes_without_their_digest_leave_nothing_behind() {
     let (error, local) = fetch_from_liar(&format!("{}{END}\n", section(0, "hellO")));
     assert!(matches!(error, FetchError::WrongDigest { .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn only_the_version_that_is_wanted_gets_the_name() {
+    for length in [5, MIB * 2 + 7] {
+        let pair = Pair::new();
+        let (content, other) = (vec![b'a'; length], vec![b'b'; length]);
+        pair.put("a", &content);
+        let mut remote = pair.remote();
+        let mut wanted = pair.wanted(&mut remote, "a");
+        wanted.terms.version = Some(Digest::of(&other));
+        let error = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap_err();
+        let is_changed = |code| code == ErrorCode::Changed;
+        assert!(matches!(&error, FetchError::Remote(RemoteError::Refused { code, .. }) if is_changed(*code)));
+        assert_eq!(std::fs::read_dir(pair.local.path()).unwrap().count(), 0);
+        wanted.terms.version = Some(Digest::of(&content));
+        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap();
+        assert!(pair.local("a") == content);
+        // Something of it is here now: the pieces tell that it is another version.
+        wanted.terms.version = Some(Digest::of(&other));
+        assert!(fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).is_err());
+        assert!(pair.local("a") == content);
+    }
+}
+
+#[test]
+fn who_ignores_the_wanted_version_is_found_out_whatever_he_says_of_it() {
+    let wanted = Digest::of(b"other");
+    let (error, local) = fetch_version_from_liar(&format!("{}{END}\n", section(0, "hello")), Some(wanted));
+    assert!(matches!(error, FetchError::WrongDigest { .. }), "{error:?}");
+    assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 0);
+    let told = format!(r#","file_digest":"{}"}}"#, Digest::of(b"hello"));
+    let reading = READING.strip_suffix('}').unwrap().to_owned() + &told;
+    let answer = format!("{}{END}\n", section(0, "hello").replace(READING, &reading));
+    let (error, _) = fetch_version_from_liar(&answer, Some(wanted));
+    assert!(matches!(error, FetchError::OtherVersion { .. }), "{error:?}");
+}
+
+#[test]
+fn a_fetch_that_must_be_new_replaces_nothing() {
+    let pair = Pair::new();
+    pair.put("a", b"theirs");
+    pair.put_local("a", b"ours");
+    let mut remote = pair.remote();
+    let mut wanted = pair.wanted(&mut remote, "a");
+    wanted.terms.new = true;
+    assert!(matches!(
+        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched),
+        Err(FetchError::Local(LandingError::Folder(FolderError::Exists)))
+    ));
+    assert_eq!(pair.local("a"), b"ours");
 }

@@ -9,7 +9,7 @@ use crate::pattern::Pattern;
 use crate::render::Transferred;
 use crate::transfers::{Done, Item, Work, transfer};
 use program::typed::quote;
-use shared_folder::fetch::{Fetch, FetchOutcome, Fetched, fetch_many, fetch_to};
+use shared_folder::fetch::{Fetch, FetchOutcome, FetchTerms, Fetched, fetch_many, fetch_to};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Unwatched, Watch};
 use std::collections::HashSet;
@@ -185,7 +185,8 @@ impl Batch {
             let text = format!("another file of this command lands as {name}");
             return Err(Failure::new(Code::Remote(ErrorCode::Exists), text));
         }
-        self.files.push(Fetch { source: source.clone(), entry: entry.clone(), target });
+        let (source, entry, terms) = (source.clone(), entry.clone(), FetchTerms::default());
+        self.files.push(Fetch { source, entry, target, terms });
         Ok(())
     }
 

@@ -21,6 +21,12 @@ pub enum FetchError {
         /// What arrived has this digest.
         actual: Digest,
     },
+    /// The other end has another version than the one that is wanted.
+    #[error("the other end has another version of the file: {actual}")]
+    OtherVersion {
+        /// What it has, by its own account.
+        actual: Digest,
+    },
     /// Where the bytes were to go takes no more.
     #[error("the output takes no more")]
     Output(#[source] io::Error),
@@ -42,7 +48,9 @@ impl FetchError {
     pub fn recovery(&self) -> Recovery {
         match self {
             Self::Remote(error) => error.recovery(),
-            Self::Local(_) | Self::WrongDigest { .. } | Self::Output(_) => Recovery::None,
+            Self::Local(_) | Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::Output(_) => {
+                Recovery::None
+            }
         }
     }
 
@@ -51,7 +59,7 @@ impl FetchError {
     pub fn keeps_session(&self) -> bool {
         match self {
             Self::Remote(error) => error.keeps_session(),
-            Self::Local(_) | Self::WrongDigest { .. } | Self::Output(_) => true,
+            Self::Local(_) | Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::Output(_) => true,
         }
     }
 }

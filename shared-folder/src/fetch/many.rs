@@ -41,7 +41,7 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         if job.as_ref().entry.byte_count.get() > PIECE_BYTES {
             return Ok(Asked::Alone);
         }
-        Ok(Asked::Sent(ask_whole(session, &job.as_ref().source)?))
+        Ok(Asked::Sent(ask_whole(session, &job.as_ref().source, job.as_ref().terms.version)?))
     }
 
     fn answer(&mut self, session: &mut Session, id: u64, job: &Job) -> Result<Fetched, FetchError> {

@@ -63,13 +63,13 @@ impl Stream<'_> {
 
     fn whole(&mut self) -> Result<(u64, Digest), FetchError> {
         let session = self.remote.session()?;
-        let id = ask_whole(session, self.source)?;
+        let id = ask_whole(session, self.source, None)?;
         let (reading, due) = await_whole(session, id, self.source, self.watch)?;
         let byte_count = reading.byte_count.get();
         let flow = &mut self.flow;
         let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| flow.take(bytes);
         let end = receive(session, id, due, &mut sink, (self.watch, &mut self.retry))?;
-        check_whole(&reading, &end)?;
+        check_whole(&reading, &end, None)?;
         Ok((byte_count, end.digest))
     }
 

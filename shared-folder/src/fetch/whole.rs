@@ -6,6 +6,7 @@ use crate::folder::Folder;
 use crate::incoming::Incoming;
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::connection::SectionBytes;
+use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 use wire::message::reply::Reading;
 use wire::message::request::Read;
@@ -16,23 +17,27 @@ impl Attempts<'_> {
     /// Reads the whole file; of a large one, a lost connection leaves open what has arrived.
     pub(super) fn whole(&mut self) -> Result<Fetched, FetchError> {
         let session = self.remote.session()?;
-        let id = ask_whole(session, &self.fetch.source)?;
-        let (reading, due) = await_whole(session, id, &self.fetch.source, self.watch)?;
-        let mut incoming = match Incoming::begin(self.folder, &self.fetch.target, landing_of(&reading.entry))
-        {
+        let (terms, source) = (self.fetch.terms, &self.fetch.source);
+        let id = ask_whole(session, source, terms.version)?;
+        let (reading, due) = await_whole(session, id, source, self.watch)?;
+        let landing = landing_of(&reading.entry, terms);
+        let begun = check_version(&reading, terms.version)
+            .and_then(|()| Ok(Incoming::begin(self.folder, &self.fetch.target, landing)?));
+        let mut incoming = match begun {
             Ok(incoming) => incoming,
-            Err(error) => return Err(refuse(session, id, due, error.into(), &mut self.retry)),
+            Err(error) => return Err(refuse(session, id, due, error, &mut self.retry)),
         };
         let (spans, due_bytes) = (due.spans().to_vec(), due.left());
         self.fetch.entry = reading.entry.clone();
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
         match receive(session, id, due, &mut sink, (self.watch, &mut self.retry)) {
             Ok(end) => {
-                check_whole(&reading, &end)?;
+                check_whole(&reading, &end, terms.version)?;
                 Ok(incoming.finish(reading.byte_count.get(), Some(end.digest))?.into())
             }
             Err(error) if due_bytes > PIECE_BYTES && incoming.position() > 0 => {
-                let open = Open { incoming, version: reading.file_digest, spans, kept: 0 };
+                let version = terms.version.or(reading.file_digest);
+                let open = Open { incoming, version, spans, kept: 0 };
                 Err(self.keep_open(open, error))
             }
             Err(error) => Err(error),
@@ -40,9 +45,13 @@ impl Attempts<'_> {
     }
 }
 
-/// Sends the request.
-pub(super) fn ask_whole(session: &mut Session, source: &SharedPath) -> Result<u64, RemoteError> {
-    session.ask(&Read { path: Some(source.as_str().to_owned()), ..Read::default() })
+/// Sends the request, for one version alone where it is named.
+pub(super) fn ask_whole(
+    session: &mut Session,
+    source: &SharedPath,
+    if_digest: Option<Digest>,
+) -> Result<u64, RemoteError> {
+    session.ask(&Read { path: Some(source.as_str().to_owned()), if_digest, ..Read::default() })
 }
 
 /// Takes the answer for one of many small files: it lands when its digest is that of what arrived.
@@ -55,19 +64,30 @@ pub(super) fn receive_whole(
 ) -> Result<Fetched, FetchError> {
     let (reading, due) = await_whole(session, id, &fetch.source, watch)?;
     let byte_count = reading.byte_count.get();
-    let mut incoming = match Incoming::begin(folder, &fetch.target, landing_of(&reading.entry)) {
+    let landing = landing_of(&reading.entry, fetch.terms);
+    let begun = check_version(&reading, fetch.terms.version)
+        .and_then(|()| Ok(Incoming::begin(folder, &fetch.target, landing)?));
+    let mut incoming = match begun {
         Ok(incoming) => incoming,
-        Err(error) => return Err(refuse(session, id, due, error.into(), retry)),
+        Err(error) => return Err(refuse(session, id, due, error, retry)),
     };
     let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
     let end = receive(session, id, due, &mut sink, (watch, retry))?;
-    check_whole(&reading, &end)?;
+    check_whole(&reading, &end, fetch.terms.version)?;
     Ok(incoming.finish(byte_count, Some(end.digest))?.into())
 }
 
-/// The digests that are told beside must be the same.
-pub(super) fn check_whole(reading: &Reading, end: &End) -> Result<(), FetchError> {
-    let others = [reading.file_digest, end.file_digest];
+/// Whoever was asked for one version must not begin with another.
+fn check_version(reading: &Reading, version: Option<Digest>) -> Result<(), FetchError> {
+    match (reading.file_digest, version) {
+        (Some(actual), Some(version)) if actual != version => Err(FetchError::OtherVersion { actual }),
+        _ => Ok(()),
+    }
+}
+
+/// The digests that are told beside must be the same, and the one that is wanted.
+pub(super) fn check_whole(reading: &Reading, end: &End, version: Option<Digest>) -> Result<(), FetchError> {
+    let others = [reading.file_digest, end.file_digest, version];
     if others.into_iter().flatten().any(|other| other != end.digest) {
         return Err(FetchError::WrongDigest { actual: end.digest });
     }
