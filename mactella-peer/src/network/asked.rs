@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
 use wire::digest::Digest;
+use wire::error_code::ErrorCode;
 use wire::message::FloodId;
 use wire::net::Address;
 
@@ -67,6 +68,8 @@ pub(crate) struct Connected {
 pub(crate) enum ConnectError {
     #[error("{0}")]
     Unreachable(String),
+    #[error("{why}")]
+    Refused { code: ErrorCode, why: String },
     #[error("that is this very peer")]
     Itself,
     #[error("this peer is stopping")]

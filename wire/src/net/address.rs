@@ -45,6 +45,12 @@ impl Address {
         }
     }
 
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The socket addresses to try, in order. `localhost` is 127.0.0.1 and ::1 whatever a resolver says.
     ///
     /// # Errors

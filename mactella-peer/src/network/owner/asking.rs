@@ -150,7 +150,8 @@ impl Owner {
             Err((Some(ErrorCode::Exists), _)) => Ok(Connected { was_linked: true }),
             // Of two links that opened at the same time, the other end may close one before it has said a word.
             Err(_) if self.stands_with(name) => Ok(Connected { was_linked: true }),
-            Err((_, why)) => Err(ConnectError::Unreachable(why)),
+            Err((Some(code), why)) => Err(ConnectError::Refused { code, why }),
+            Err((None, why)) => Err(ConnectError::Unreachable(why)),
         };
         if outcome.is_ok() {
             let address = address.or_else(|| name.parse().ok());

@@ -1,0 +1,146 @@
+//! What each command does. Failures are shown where they happen; what comes back is their code.
+//!
+//! Must not know who gives commands, nor how results are shown.
+
+mod get;
+mod search;
+mod list;
+mod help;
+
+use crate::command::{Command, Understood, understand};
+use crate::failure::{Code, Failure};
+use crate::peer::Peer;
+use crate::render::{Report, ShownStatus};
+use crate::running::Interruption;
+use program::typed::{Typed, TypedError};
+use std::time::Duration;
+use wire::net::Address;
+
+/// One command on its way.
+pub(crate) struct Order<'a> {
+    pub(crate) peer: &'a Peer,
+    pub(crate) report: &'a Report<'a>,
+    /// How long results are waited for.
+    pub(crate) wait: Duration,
+    pub(crate) interruption: &'a Interruption,
+}
+
+/// What follows from a command for whoever gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All was done.
+    Done,
+    /// It failed, and that was shown.
+    Failed(Code),
+    /// The console is to be left.
+    Leave,
+    /// The peer is to drain and stop.
+    Quit,
+    /// The peer is to stop at once.
+    ForceQuit,
+}
+
+type Outcome = Result<(), Code>;
+
+impl Order<'_> {
+    /// Carries out a line that was taken apart; a blank one is done.
+    pub(crate) fn run(&self, typed: Result<Option<Typed>, TypedError>) -> Step {
+        let Understood { name, command } = match typed {
+            Ok(None) => return Step::Done,
+            Ok(Some(typed)) => understand(&typed),
+            Err(error) => {
+                let command = Err(Failure::usage(error.to_string()));
+                Understood { name: "console".to_owned(), command }
+            }
+        };
+        let step = match command {
+            Ok(Command::Bye) => Step::Leave,
+            Ok(Command::Quit) => self.quit(),
+            Ok(Command::ForceQuit) => Step::ForceQuit,
+            Ok(command) => self.run_command(&name, &command).map_or_else(Step::Failed, |()| Step::Done),
+            Err(failure) => Step::Failed(self.failed(&name, None, &failure)),
+        };
+        self.report.flush();
+        step
+    }
+
+    /// Shows a failure.
+    fn failed(&self, command: &str, path: Option<&str>, failure: &Failure) -> Code {
+        match failure.code {
+            // No result for a script: whoever interrupted knows.
+            Code::Interrupted => self.report.note(&failure.message),
+            _ => self.report.failure(command, path, failure),
+        }
+        failure.code
+    }
+
+    fn run_command(&self, name: &str, command: &Command) -> Outcome {
+        // These look at the peer and change nothing: they work during a stop, too.
+        match command {
+            Command::Status => return self.status(),
+            Command::Help => return help::run(self),
+            _ => {}
+        }
+        let Ok(_place) = self.peer.running.begin(self.interruption) else {
+            return Err(self.failed(name, None, &Failure::stopping()));
+        };
+        match command {
+            Command::ListOwn => list::own(self),
+            Command::ListRemote(address) => list::remote(self, address),
+            Command::Search { wanted, ttl } => search::search(self, wanted, *ttl),
+            Command::Discover { ttl } => search::discover(self, *ttl),
+            Command::Get { path, address, replace } => get::from_peer(self, path, address, *replace),
+            Command::GetBest { wanted, replace } => get::best(self, wanted, *replace),
+            Command::Connect(address) => self.connect(address),
+            Command::Peers => self.peers(),
+            Command::Reset => self.reset(),
+            Command::Status | Command::Help | Command::Bye | Command::Quit | Command::ForceQuit => Ok(()),
+        }
+    }
+
+    fn connect(&self, address: &Address) -> Outcome {
+        let text = address.to_string();
+        match self.peer.mesh().connect(address) {
+            Ok(connected) => {
+                self.report.connected(&text, connected.was_linked);
+                Ok(())
+            }
+            Err(error) => Err(self.failed("connect", Some(&text), &error.into())),
+        }
+    }
+
+    fn peers(&self) -> Outcome {
+        let peers = self.peer.mesh().peers();
+        if peers.is_empty() {
+            self.report.say("the peer list is empty");
+        }
+        peers.iter().for_each(|peer| self.report.peer(peer));
+        Ok(())
+    }
+
+    fn reset(&self) -> Outcome {
+        self.report.reset(self.peer.mesh().reset());
+        Ok(())
+    }
+
+    fn status(&self) -> Outcome {
+        self.report.status(&ShownStatus {
+            address: self.peer.service.address(),
+            network: self.peer.mesh().status(),
+            library: self.peer.library.status(),
+            sessions: self.peer.service.sessions(),
+            commands: self.peer.running.count(),
+        });
+        Ok(())
+    }
+
+    fn quit(&self) -> Step {
+        let sessions = self.peer.service.sessions();
+        let busy = sessions.iter().filter(|session| session.running.is_some()).count();
+        let commands = self.peer.running.count();
+        self.report.say(&format!(
+            "stopping, when {busy} running requests of others and {commands} commands have ended"
+        ));
+        Step::Quit
+    }
+}

@@ -1,0 +1,161 @@
+//! SEARCH and DISCOVER: results shown as they come, until the time is over.
+//!
+//! Must not know how they cross the mesh.
+
+use super::{Order, Outcome};
+use crate::command::shown;
+use crate::failure::Failure;
+use crate::network::{AskError, Asked, FoundFile};
+use crate::overlay::Wanted;
+use crossbeam_channel::{after, select};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use wire::digest::Digest;
+use wire::limits::SEARCH_RESULTS_MAX;
+use wire::path::SharedPath;
+
+/// Results of one search that are told apart: more than that many never come home. Exceeded: dropped.
+const RESULTS_MAX: usize = SEARCH_RESULTS_MAX as usize;
+
+pub(super) fn search(order: &Order<'_>, wanted: &Wanted, ttl: u8) -> Outcome {
+    let mut results = Results::default();
+    let searched = find(order, wanted, ttl, &mut |file| {
+        if results.is_new(&file) {
+            order.report.found(&file);
+        }
+    });
+    let text = shown(wanted);
+    results.tell_dropped(order);
+    searched.map_err(|failure| order.failed("search", Some(&text), &failure))?;
+    if results.seen.is_empty() {
+        order.report.note("nothing was found");
+    }
+    Ok(())
+}
+
+pub(super) fn discover(order: &Order<'_>, ttl: u8) -> Outcome {
+    let mut seen = HashSet::new();
+    let failed = |failure: Failure| order.failed("discover", None, &failure);
+    let asked = asked(order, order.peer.mesh().discover(ttl)).map_err(failed)?;
+    let discovered = take_all(order, &asked, &mut |peer| {
+        if seen.len() < RESULTS_MAX && seen.insert(peer.address) {
+            order.report.discovered(peer);
+        }
+    });
+    discovered.map_err(|failure| order.failed("discover", None, &failure))?;
+    if seen.is_empty() {
+        order.report.note("nobody answered");
+    }
+    Ok(())
+}
+
+/// Searches, and gives every result to `take` as it comes.
+pub(super) fn find(
+    order: &Order<'_>,
+    wanted: &Wanted,
+    ttl: u8,
+    take: &mut dyn FnMut(FoundFile),
+) -> Result<(), Failure> {
+    let asked = asked(order, order.peer.mesh().search(wanted.clone(), ttl))?;
+    take_all(order, &asked, take)
+}
+
+/// Names the known peers that cannot be asked, whether or not anybody else was.
+fn asked<T>(order: &Order<'_>, asked: Result<Asked<T>, AskError>) -> Result<Asked<T>, Failure> {
+    if asked.as_ref().err() != Some(&AskError::Stopping) {
+        order.peer.mesh().unreachable().iter().for_each(|peer| order.report.unreachable(peer));
+    }
+    Ok(asked?)
+}
+
+fn take_all<T>(order: &Order<'_>, asked: &Asked<T>, take: &mut dyn FnMut(T)) -> Result<(), Failure> {
+    let deadline = after(order.wait);
+    while !order.report.is_closed() {
+        select! {
+            recv(asked.results) -> result => match result {
+                Ok(result) => {
+                    take(result);
+                    // What has come is shown before the next wait.
+                    if asked.results.is_empty() {
+                        order.report.flush();
+                    }
+                }
+                Err(_) => return Err(Failure::stopping()),
+            },
+            recv(deadline) -> _ => return Ok(()),
+            recv(order.interruption.ended()) -> _ => return Err(Failure::interrupted()),
+        }
+    }
+    Ok(())
+}
+
+/// Tells new results from those that were there before, and from those that nobody can use.
+#[derive(Default)]
+pub(super) struct Results {
+    seen: HashSet<(SocketAddr, SharedPath, Option<Digest>)>,
+    no_paths: usize,
+    surplus: usize,
+}
+
+impl Results {
+    /// Whether the result is a file that was not there before.
+    pub(super) fn is_new(&mut self, file: &FoundFile) -> bool {
+        let Ok(path) = SharedPath::parse(&file.path) else {
+            self.no_paths += 1;
+            return false;
+        };
+        let result = (file.address, path, file.digest);
+        if self.seen.len() >= RESULTS_MAX && !self.seen.contains(&result) {
+            self.surplus += 1;
+            return false;
+        }
+        self.seen.insert(result)
+    }
+
+    /// Says what was not shown.
+    pub(super) fn tell_dropped(&self, order: &Order<'_>) {
+        if self.no_paths > 0 {
+            order.report.note(format_args!("results whose names are no paths: {}", self.no_paths));
+        }
+        if self.surplus > 0 {
+            order.report.note(format_args!("results beyond the first {RESULTS_MAX}: {}", self.surplus));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, port: u16, digest: Option<Digest>) -> FoundFile {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        FoundFile { path: path.into(), byte_count: 1, digest, address, hops: 1 }
+    }
+
+    #[test]
+    fn the_same_file_of_the_same_holder_is_one_result() {
+        let mut results = Results::default();
+        assert!(results.is_new(&file("a", 1, None)) && !results.is_new(&file("a", 1, None)));
+        assert!(results.is_new(&file("a", 2, None)) && results.is_new(&file("b", 1, None)));
+        assert!(results.is_new(&file("a", 1, Some(Digest::of(b"")))));
+    }
+
+    #[test]
+    fn what_is_no_path_is_no_result_and_counted() {
+        let mut results = Results::default();
+        for path in ["", "/etc/passwd", "../x", "a//b", "a\nb"] {
+            assert!(!results.is_new(&file(path, 1, None)), "{path:?}");
+        }
+        assert_eq!((results.no_paths, results.seen.len()), (5, 0));
+    }
+
+    #[test]
+    fn results_are_kept_up_to_the_limit_and_not_one_more() {
+        let mut results = Results::default();
+        let count =
+            (0..RESULTS_MAX).filter(|number| results.is_new(&file(&number.to_string(), 1, None))).count();
+        assert_eq!(count, RESULTS_MAX);
+        assert!(!results.is_new(&file("one more", 1, None)) && !results.is_new(&file("0", 1, None)));
+        assert_eq!(results.surplus, 1);
+    }
+}

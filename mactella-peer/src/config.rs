@@ -1,0 +1,160 @@
+//! What is meant: options checked and turned into the parts of a daemon. Must not print.
+
+use crate::access_log::Logged;
+use crate::cli::{self, Options};
+use crate::control::{ControlError, ControlSocket};
+use crate::network::Settings;
+use program::access_log::AccessLog;
+use program::logging::LogFormat;
+use program::process_id::ProcessId;
+use program::state_folder::{StateFolder, StateFolderError};
+use shared_folder::catalogue::Catalogue;
+use shared_folder::folder::{Folder, FolderError};
+use shared_folder::serve::{Host, Rules, Share};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use wire::error_code::ErrorCode;
+use wire::message::{Hello, Role};
+use wire::net::service::Admission;
+use wire::net::{Address, Listener};
+
+/// The control socket's name in the state folder.
+const CONTROL_FILE: &str = "control.sock";
+
+/// Everything a daemon runs on.
+pub(crate) struct Config {
+    pub(crate) listener: Listener,
+    pub(crate) host: Arc<Host>,
+    pub(crate) admission: Admission,
+    pub(crate) settings: Settings,
+    pub(crate) control: ControlSocket,
+    pub(crate) ways: Ways,
+    /// Its lock lasts as long as the daemon.
+    pub(crate) state: StateFolder,
+}
+
+/// How the daemon behaves, beside what it runs on.
+pub(crate) struct Ways {
+    pub(crate) drain_timeout: Duration,
+    pub(crate) console: bool,
+    /// How long the console's commands wait for results.
+    pub(crate) wait: Duration,
+    /// The shared folder, as it was named.
+    pub(crate) folder: PathBuf,
+    /// What this peer says of itself where it is a client.
+    pub(crate) hello: Hello,
+    /// What is served, for the log.
+    pub(crate) summary: String,
+}
+
+/// Why the daemon does not start, or cannot go on.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error("the folder {} cannot be shared", .path.display())]
+    Folder { path: PathBuf, source: FolderError },
+    #[error(transparent)]
+    State(#[from] StateFolderError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("cannot listen on {address}")]
+    Listen { address: Address, source: io::Error },
+    #[error(
+        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
+         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
+    )]
+    PlainBeyondLoopback { address: Address },
+    #[error("no random bytes for a process id")]
+    ProcessId(#[source] io::Error),
+    #[error("the console cannot be read")]
+    Console(#[from] program::console_input::ConsoleInputError),
+    #[error(transparent)]
+    Signals(#[from] program::stop::StopError),
+    #[error("no thread can be started")]
+    Thread(#[from] io::Error),
+}
+
+/// Opens everything the daemon needs.
+pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
+    check_reach(options)?;
+    let state = options.common.locked_state_folder(cli::NAME)?;
+    let process_id = ProcessId::draw().map_err(StartError::ProcessId)?.as_str().to_owned();
+    let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
+    let host = Arc::new(host(options, &state, &agent, &process_id)?);
+    let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
+    let listener = Listener::bind(&options.listen).map_err(unheard)?;
+    let in_state = state.path().join(CONTROL_FILE);
+    let control = ControlSocket::open(options.control.as_deref().unwrap_or(&in_state))?;
+    let hello = Hello::of_client(&agent, &process_id);
+    let settings = settings(options, (agent, process_id), listener.address(), state.path());
+    let connections_max = number(options.max_connections);
+    let admission = Admission { connections_max, patience: options.idle_timeout };
+    Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), state })
+}
+
+fn host(options: &Options, state: &StateFolder, agent: &str, process_id: &str) -> Result<Host, StartError> {
+    let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
+    let folder =
+        Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
+    let rules = Rules {
+        refuses_changes: Some(ErrorCode::NotAllowed),
+        kinds: (!options.kinds.is_empty()).then(|| options.kinds.clone()),
+        file_bytes_max: None,
+    };
+    let welcome = Host::welcome(agent.to_owned(), Role::Peer, process_id.to_owned(), &rules);
+    let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
+    let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
+    Ok(Host { share, welcome, observer })
+}
+
+fn settings(
+    options: &Options,
+    (agent, process_id): (String, String),
+    listening: SocketAddr,
+    state: &Path,
+) -> Settings {
+    Settings {
+        agent,
+        process_id,
+        listening,
+        advertise: options.advertise,
+        peers: if options.no_peer { Vec::new() } else { options.peer.clone() },
+        links_max: number(options.max_links),
+        plaintext: options.plaintext,
+        state: state.to_owned(),
+    }
+}
+
+fn ways(options: &Options, hello: Hello) -> Ways {
+    Ways {
+        drain_timeout: options.drain_timeout,
+        console: options.console,
+        wait: options.wait,
+        folder: options.folder.clone(),
+        hello,
+        summary: format!("sharing {}", options.folder.display()),
+    }
+}
+
+/// Plain text beyond this machine only where someone said so.
+fn check_reach(options: &Options) -> Result<(), StartError> {
+    let address = options.listen.clone();
+    let unheard = |source| StartError::Listen { address: address.clone(), source };
+    match (address.is_beyond_loopback().map_err(unheard)?, options.plaintext) {
+        (true, false) => Err(StartError::PlainBeyondLoopback { address }),
+        (true, true) => {
+            log::warn!(
+                "listening on {address} without encryption: everyone on the way can read and change what is sent"
+            );
+            Ok(())
+        }
+        (false, _) => Ok(()),
+    }
+}
+
+fn number(option: u32) -> usize {
+    usize::try_from(option).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,130 @@
+//! STATUS: links, files, connections and counters, as text and as JSON.
+//!
+//! Must not know where the numbers come from.
+
+use super::json::{NeighbourObject, StatusLine};
+use crate::network::{NeighbourStatus, NetworkStatus};
+use program::results::json_line;
+use program::status::{Session, summary};
+use shared_folder::library::LibraryStatus;
+use std::net::SocketAddr;
+use wire::net::service::SessionStatus;
+
+/// All that STATUS shows.
+pub(crate) struct ShownStatus {
+    pub(crate) address: SocketAddr,
+    pub(crate) network: NetworkStatus,
+    pub(crate) library: LibraryStatus,
+    pub(crate) sessions: Vec<SessionStatus>,
+    /// Commands of this peer's own users that run, this one among them.
+    pub(crate) commands: usize,
+}
+
+impl ShownStatus {
+    /// For scripts.
+    pub(super) fn json(&self) -> String {
+        let counters = &self.network.counters;
+        json_line(&StatusLine {
+            command: "status",
+            address: self.address.to_string(),
+            links: self.network.neighbours.len(),
+            messages_sent: counters.messages_sent,
+            messages_received: counters.messages_received,
+            searches_seen: counters.searches_seen,
+            discovers_seen: counters.discovers_seen,
+            duplicates_dropped: counters.duplicates_dropped,
+            over_budget_dropped: counters.over_budget_dropped,
+            spent_dropped: counters.spent_dropped,
+            unasked_dropped: counters.unasked_dropped,
+            surplus_dropped: counters.surplus_dropped,
+            malformed_dropped: counters.malformed_dropped,
+            queue_full_dropped: counters.queue_full_dropped,
+            files: self.library.files,
+            hashed: self.library.hashed,
+            left_out: self.library.left_out,
+            scanning: self.library.scanning,
+            connections: self.sessions.len(),
+            transfers: self.sessions.iter().filter(|session| session.running.is_some()).count(),
+            commands: self.commands,
+            neighbours: self.network.neighbours.iter().map(object).collect(),
+        })
+    }
+
+    /// For people.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let sessions: Vec<_> = self.sessions.iter().map(session).collect();
+        let mut lines = vec![links(self.network.neighbours.len())];
+        lines.extend(self.network.neighbours.iter().map(neighbour));
+        lines.push(summary(&sessions));
+        lines.extend(sessions.iter().map(ToString::to_string));
+        lines.push(self.files());
+        lines.extend(self.counters());
+        lines
+    }
+
+    fn files(&self) -> String {
+        let LibraryStatus { files, hashed, left_out, scanning } = self.library;
+        let scanning = if scanning { ", looking for more" } else { "" };
+        let left_out = match left_out {
+            0 => String::new(),
+            count => format!(", {count} shared but not found by searches"),
+        };
+        format!("{files} files, {hashed} of them hashed{left_out}{scanning}")
+    }
+
+    fn counters(&self) -> [String; 3] {
+        let counters = &self.network.counters;
+        [
+            format!("messages: {} sent, {} received", counters.messages_sent, counters.messages_received),
+            format!(
+                "of others: {} searches and {} discovers seen",
+                counters.searches_seen, counters.discovers_seen
+            ),
+            format!(
+                "dropped: {} duplicates, {} spent, {} over budget, {} unasked, {} surplus, {} malformed, {} for \
+                 full queues",
+                counters.duplicates_dropped,
+                counters.spent_dropped,
+                counters.over_budget_dropped,
+                counters.unasked_dropped,
+                counters.surplus_dropped,
+                counters.malformed_dropped,
+                counters.queue_full_dropped,
+            ),
+        ]
+    }
+}
+
+fn links(count: usize) -> String {
+    match count {
+        1 => "1 link".to_owned(),
+        many => format!("{many} links"),
+    }
+}
+
+fn neighbour(status: &NeighbourStatus) -> String {
+    let way = if status.dialled { "dialled" } else { "accepted" };
+    let seconds = status.since.elapsed().as_secs();
+    let waiting = status.waiting;
+    format!("        {:<21}  {seconds:>6}s  {way}, {waiting} messages waiting", status.address)
+}
+
+fn object(status: &NeighbourStatus) -> NeighbourObject {
+    NeighbourObject {
+        address: status.address.to_string(),
+        peer: status.peer.to_string(),
+        dialled: status.dialled,
+        seconds: status.since.elapsed().as_secs_f64(),
+        waiting: status.waiting,
+    }
+}
+
+fn session(status: &SessionStatus) -> Session<'_> {
+    Session {
+        id: status.id,
+        address: status.address,
+        age: status.since.elapsed(),
+        byte_count: status.byte_count,
+        running: status.running.as_deref(),
+    }
+}

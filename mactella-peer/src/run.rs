@@ -1,0 +1,36 @@
+//! The program from its command line to its exit code: a peer, or a console of one.
+//!
+//! Must not know what a command does.
+
+use crate::cli::{self, Options};
+use crate::{attach, config, daemon};
+use log::LevelFilter;
+use program::command_line::generate;
+use program::exit::ExitStatus;
+use program::logging::{LogFormat, WithCauses, start_logging};
+
+pub(crate) fn run() -> ExitStatus {
+    let options = cli::parse();
+    if let Some(what) = options.common.generate {
+        let written = generate(cli::command(), what, &mut std::io::stdout());
+        return if written.is_ok() { ExitStatus::Done } else { ExitStatus::Failed };
+    }
+    match &options.attach {
+        Some(path) => {
+            start_logging(options.common.verbosity(LevelFilter::Warn), cli::NAME, LogFormat::Text);
+            attach::run(path, &options, &options.common.shared_state_folder(cli::NAME))
+        }
+        None => serve(&options),
+    }
+}
+
+fn serve(options: &Options) -> ExitStatus {
+    start_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
+    match config::configure(options).and_then(daemon::run) {
+        Ok(status) => status,
+        Err(error) => {
+            log::error!("{}", WithCauses(&error));
+            ExitStatus::Failed
+        }
+    }
+}
