@@ -7,7 +7,7 @@ mod interrupt;
 
 use crate::cli::Options;
 use crate::command::names;
-use crate::failure::Code;
+use crate::failure::{Code, exit_status};
 use connection::{Attached, Ended, Lost, Terms};
 use interrupt::Interrupt;
 use program::exit::ExitStatus;
@@ -177,7 +177,7 @@ impl Console {
     }
 
     fn fail(&mut self, command: &str, path: Option<&str>, (code, message): (Code, &str)) {
-        self.first_failure.get_or_insert(code.exit_status().code());
+        self.first_failure.get_or_insert(exit_status(code).code());
         let line = FailureLine { command, path, error: ErrorObject { code: code.as_str(), message } };
         self.output.flush();
         if self.terms.json {

@@ -8,7 +8,7 @@ mod list;
 mod help;
 
 use crate::command::{Command, Understood, understand};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, stopping};
 use crate::peer::Peer;
 use crate::render::{Report, ShownStatus};
 use crate::running::Interruption;
@@ -82,7 +82,7 @@ impl Order<'_> {
             _ => {}
         }
         let Ok(_place) = self.peer.running.begin(self.interruption) else {
-            return Err(self.failed(name, None, &Failure::stopping()));
+            return Err(self.failed(name, None, &stopping()));
         };
         match command {
             Command::ListOwn => list::own(self),

@@ -12,7 +12,7 @@ mod link;
 mod queue;
 mod event;
 
-pub(crate) use asked::{AskError, Asked, ConnectError, Connected, FoundFile, FoundPeer, Handle};
+pub(crate) use asked::{AskError, Asked, ConnectError, FoundFile, FoundPeer, Handle};
 pub(crate) use event::{NeighbourStatus, NetworkStatus, Unreachable};
 
 use crate::overlay::{Index, Overlay, Own, PeerId};

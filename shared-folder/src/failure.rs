@@ -2,6 +2,7 @@
 //!
 //! Must not know how failures are shown, nor what a program ends with.
 
+use crate::catalogue::HashError;
 use crate::fetch::FetchError;
 use crate::folder::FolderError;
 use crate::incoming::LandingError;
@@ -61,6 +62,18 @@ impl Failure {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// A refusal by the other end, or what would have been one.
+    #[must_use]
+    pub fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(Code::Remote(code), message)
+    }
+
+    /// Somebody interrupted it.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Code::Interrupted, "interrupted")
     }
 
     /// A command that makes no sense.
@@ -129,10 +142,8 @@ impl From<FetchError> for Failure {
         match error {
             FetchError::Remote(error) => error.into(),
             FetchError::Local(error) => error.into(),
-            FetchError::WrongDigest { .. } => {
-                Self::new(Code::Remote(ErrorCode::DigestMismatch), error.to_string())
-            }
-            FetchError::OtherVersion { .. } => Self::new(Code::Remote(ErrorCode::Changed), error.to_string()),
+            FetchError::WrongDigest { .. } => Self::refused(ErrorCode::DigestMismatch, error.to_string()),
+            FetchError::OtherVersion { .. } => Self::refused(ErrorCode::Changed, error.to_string()),
             FetchError::Output(_) => Self::of_local(&error),
         }
     }
@@ -142,7 +153,7 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Remote(error) | SendError::Doubted { error, .. } => error.into(),
-            SendError::Shrank => Self::new(Code::Remote(ErrorCode::Changed), error.to_string()),
+            SendError::Shrank => Self::refused(ErrorCode::Changed, error.to_string()),
             other => Self::of_local(&other),
         }
     }
@@ -151,6 +162,9 @@ impl From<SendError> for Failure {
 impl From<LandingError> for Failure {
     fn from(error: LandingError) -> Self {
         let message = match &error {
+            LandingError::Folder(FolderError::Exists) => {
+                return Self::refused(ErrorCode::Exists, "another file has that name here");
+            }
             LandingError::Folder(FolderError::NotFound) => "there is no such local folder".to_owned(),
             LandingError::Folder(FolderError::NotAFile) => "the local target is no regular file".to_owned(),
             LandingError::Folder(FolderError::LeadsOutside | FolderError::LeadsNowhere) => {
@@ -160,6 +174,18 @@ impl From<LandingError> for Failure {
             _ => format!("the local file: {}", with_causes(&error)),
         };
         Self::local(message)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        Self::of_local(&error)
+    }
+}
+
+impl From<HashError> for Failure {
+    fn from(error: HashError) -> Self {
+        Self::of_local(&error)
     }
 }
 

@@ -183,7 +183,7 @@ impl Wish<'_> {
                 return Ok(Some(theirs));
             }
         }
-        if self.replace { Ok(None) } else { Err(Failure::refused(ErrorCode::Exists, taken())) }
+        if self.replace { Ok(None) } else { Err(taken()) }
     }
 
     fn their_digest(&self, remote: &mut Remote) -> Result<Digest, Failure> {

@@ -4,7 +4,7 @@
 
 use super::{Order, Outcome};
 use crate::command::shown;
-use crate::failure::Failure;
+use crate::failure::{Failure, stopping};
 use crate::network::{AskError, Asked, FoundFile};
 use crate::overlay::Wanted;
 use crossbeam_channel::{after, select};
@@ -80,7 +80,7 @@ fn take_all<T>(order: &Order<'_>, asked: &Asked<T>, take: &mut dyn FnMut(T)) -> 
                         order.report.flush();
                     }
                 }
-                Err(_) => return Err(Failure::stopping()),
+                Err(_) => return Err(stopping()),
             },
             recv(deadline) -> _ => return Ok(()),
             recv(order.interruption.ended()) -> _ => return Err(Failure::interrupted()),

@@ -3,7 +3,7 @@
 //! Must not know what a command does.
 
 use crate::commands::{Order, Step};
-use crate::failure::Code;
+use crate::failure::exit_status;
 use crate::peer::Peer;
 use crate::protocol::{REQUEST_BYTES_MAX, ReadError, Reply, Request, read, write};
 use crate::render::{Report, Sink, Style};
@@ -63,9 +63,11 @@ impl<'a> Connection<'a> {
                 .name(format!("command-{number}"))
                 .spawn_scoped(scope, || orders.iter().for_each(|asked: Asked| self.run(asked)));
             let Ok(worker) = worker else { return };
-            if let Err(error) = self.hear(sender) {
+            if let Err(error) = self.hear(&sender) {
                 log::info!("an attached console is let go: {error}");
             }
+            // The worker ends with its orders.
+            drop(sender);
             // Whoever is gone waits for nothing any more.
             self.interrupt();
             let _ = self.stream.shutdown(Shutdown::Both);
@@ -75,7 +77,7 @@ impl<'a> Connection<'a> {
         });
     }
 
-    fn hear(&self, orders: Sender<Asked>) -> Result<(), ReadError> {
+    fn hear(&self, orders: &Sender<Asked>) -> Result<(), ReadError> {
         let mut reader = BufReader::new(&self.stream);
         while let Some(request) = read::<Request>(&mut reader, REQUEST_BYTES_MAX)? {
             match request {
@@ -125,7 +127,7 @@ impl<'a> Connection<'a> {
 fn done(step: Step) -> Reply {
     let (status, leave) = match step {
         Step::Done => (ExitStatus::Done, false),
-        Step::Failed(code) => (Code::exit_status(code), false),
+        Step::Failed(code) => (exit_status(code), false),
         Step::Leave | Step::Quit | Step::ForceQuit => (ExitStatus::Done, true),
     };
     Reply::Done { exit_code: status.code(), leave }
@@ -173,6 +175,7 @@ impl Sink for Replies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Code;
 
     #[test]
     fn every_end_of_a_command_has_its_exit_code() {

@@ -1,5 +1,6 @@
 //! Peers in one process, with real links between them.
 
+use super::asked::Connected;
 use super::*;
 use crate::overlay::Wanted;
 use shared_folder::catalogue::Catalogue;

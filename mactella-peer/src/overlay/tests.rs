@@ -27,7 +27,16 @@ impl Index for Files {
     }
 }
 
-pub(super) const NOTHING: Files = Files { names: Vec::new(), looked: Cell::new(0) };
+/// A peer that has no files.
+pub(super) struct Nothing;
+
+impl Index for Nothing {
+    fn find(&self, _: &Wanted, _: usize) -> Vec<FileResult> {
+        Vec::new()
+    }
+}
+
+pub(super) const NOTHING: Nothing = Nothing;
 pub(super) const ID: FloodId = FloodId(77);
 
 pub(super) fn file(path: &str) -> FileResult {

@@ -93,7 +93,7 @@ impl Owner {
     pub(super) fn asked(&mut self, ask: Ask) {
         match ask {
             Ask::Search { wanted, ttl, found, reply } => {
-                self.flood(Flood::Search { wanted, ttl, found }, reply)
+                self.flood(Flood::Search { wanted, ttl, found }, reply);
             }
             Ask::Discover { ttl, found, reply } => self.flood(Flood::Discover { ttl, found }, reply),
             Ask::Connect { address, reply } => self.connect(&address, reply),

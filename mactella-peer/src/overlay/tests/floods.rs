@@ -110,7 +110,7 @@ fn promise_5_a_neighbour_that_floods_spends_its_own_budget_and_no_other() {
 fn promise_5_what_is_remembered_for_one_neighbour_is_bounded_and_others_have_room() {
     let mut hub = hub(2);
     let mut passed = 0;
-    let mut flood = |hub: &mut Overlay, from: u16, second: u64, number: u32| {
+    let flood = |hub: &mut Overlay, from: u16, second: u64, number: u32| {
         let id = FloodId(u128::from(from) << 64 | u128::from(number));
         let input = Input::Received { link: link(from), message: discover(id, 1, 0) };
         u32::from(!hub.handle(Moment(second * 1000), input, &NOTHING).is_empty())
