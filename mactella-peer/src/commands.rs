@@ -139,7 +139,7 @@ impl Order<'_> {
         let busy = sessions.iter().filter(|session| session.running.is_some()).count();
         let commands = self.peer.running.count();
         self.report.say(&format!(
-            "stopping, when {busy} running requests of others and {commands} commands have ended"
+            "stopping: waiting for {busy} running requests of others and {commands} commands of this peer"
         ));
         Step::Quit
     }

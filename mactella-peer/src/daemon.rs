@@ -22,7 +22,11 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 use wire::net::service::Service;
+
+/// How long a start waits for the first look at the whole share; a larger one is found bit by bit.
+const SCAN_WAIT: Duration = Duration::from_millis(500);
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
@@ -50,6 +54,8 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let output = Output::stdout();
     let control_path = control.path().to_owned();
     let control = Control::start(control, Arc::clone(&peer), signals.handle().clone())?;
+    // Whoever reads the ready line may search at once: a share of usual size is known by then.
+    peer.library.until_scanned(SCAN_WAIT);
     announce(&output, &peer.service.address());
     log::info!("{}, commands: --attach {}", ways.summary, control_path.display());
     let input = if ConsoleInput::is_wanted(ways.console) { Some(ConsoleInput::from_stdin()?) } else { None };
