@@ -55,7 +55,9 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let control_path = control.path().to_owned();
     let control = Control::start(control, Arc::clone(&peer), signals.handle().clone())?;
     // Whoever reads the ready line may search at once: a share of usual size is known by then.
-    peer.library.until_scanned(SCAN_WAIT);
+    if !peer.library.until_scanned(SCAN_WAIT) {
+        log::info!("the share is large: searches find more and more of it");
+    }
     announce(&output, &peer.service.address());
     log::info!("{}, commands: --attach {}", ways.summary, control_path.display());
     let input = if ConsoleInput::is_wanted(ways.console) { Some(ConsoleInput::from_stdin()?) } else { None };
