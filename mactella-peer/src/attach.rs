@@ -10,6 +10,7 @@ use crate::command::names;
 use crate::failure::{Code, exit_status};
 use connection::{Attached, Ended, Lost, Terms};
 use interrupt::Interrupt;
+use program::escape::for_log;
 use program::exit::ExitStatus;
 use program::input_line::BoundedLines;
 use program::logging::WithCauses;
@@ -178,12 +179,12 @@ impl Console {
 
     fn fail(&mut self, command: &str, path: Option<&str>, (code, message): (Code, &str)) {
         self.first_failure.get_or_insert(exit_status(code).code());
-        let line = FailureLine { command, path, error: ErrorObject { code: code.as_str(), message } };
         self.output.flush();
         if self.terms.json {
+            let line = FailureLine { command, path, error: ErrorObject { code: code.as_str(), message } };
             self.output.line(json_line(&line));
         } else {
-            remark(&line.to_string());
+            remark(&for_log(message));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::failure::{Code, Failure, stopping};
 use crate::peer::Peer;
 use crate::render::{Report, ShownStatus};
 use crate::running::Interruption;
+use program::status::connections;
 use program::typed::{Typed, TypedError};
 use std::time::Duration;
 use wire::net::Address;
@@ -105,7 +106,7 @@ impl Order<'_> {
                 self.report.connected(&text, connected.was_linked);
                 Ok(())
             }
-            Err(error) => Err(self.failed("connect", Some(&text), &error.into())),
+            Err(error) => Err(self.failed("connect", None, &error.into())),
         }
     }
 
@@ -137,10 +138,8 @@ impl Order<'_> {
     fn quit(&self) -> Step {
         let sessions = self.peer.service.sessions();
         let busy = sessions.iter().filter(|session| session.running.is_some()).count();
-        let commands = self.peer.running.count();
-        self.report.say(&format!(
-            "stopping: waiting for {busy} running requests of others and {commands} commands of this peer"
-        ));
+        let waiting = connections(busy + self.peer.running.count());
+        self.report.say(&format!("stopping: waiting for {waiting} with a running request"));
         Step::Quit
     }
 }

@@ -43,8 +43,7 @@ fn show_own(order: &Order<'_>, shown: &mut ShownListing<'_>) -> Result<Counts, F
 }
 
 pub(super) fn remote(order: &Order<'_>, address: &Address) -> Outcome {
-    let text = address.to_string();
-    let failed = |failure: Failure| order.failed("listr", Some(&text), &failure);
+    let failed = |failure: Failure| order.failed("listr", None, &failure);
     let mut remote = order.peer.remote(address, order.interruption.cancel());
     let listing = remote.session().and_then(|session| session.list(None, true));
     let mut listing = listing.map_err(|error| failed(error.into()))?;
