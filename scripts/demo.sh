@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the main job on a scratch folder with real files: a server, an upload, a listing, a verified download, an
-# upload of which only what differs is sent, a rename. Exits non-zero when any step fails; leaves nothing behind.
+# upload of which only what differs is sent, a rename; then a mesh of five peers, a search that crosses four links, and a
+# verified download. Exits non-zero when any step fails; leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
 
 say "Building the release programs (the first time takes a minute or two)"
-cargo build --release --locked --quiet -p ioe-server -p ioe-client
+cargo build --release --locked --quiet -p ioe-server -p ioe-client -p mactella-peer
 bin="$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release"
 
 scratch="$(mktemp -d)"
@@ -67,4 +68,7 @@ kill -TERM "$server"
 wait "$server"
 server=""
 tail -n 3 "$scratch/server.log"
+
+say "The mesh"
+scripts/mesh.sh --check
 say "Done"
