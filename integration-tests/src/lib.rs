@@ -1,6 +1,6 @@
 //! What the tests of the whole programs share: real processes on loopback ports, sessions spoken by hand,
-//! a proxy that breaks connections, an imposter that plays a hostile server, and scratch folders with a
-//! canary outside the share.
+//! neighbours too, whole meshes, a proxy that breaks connections, an imposter that plays a hostile server, and
+//! scratch folders with a canary outside the share.
 //!
 //! It must not know the product's codec, nor anything else of its crates: what the tests say and hear are
 //! bytes, `serde_json` values and BLAKE3 digests, written from `wire/PROTOCOL.md` alone. The one exception is
@@ -16,11 +16,14 @@
 )]
 
 pub mod simulation;
+pub mod mesh;
+pub mod peer;
 pub mod client;
 pub mod server;
 pub mod imposter;
 pub mod proxy;
 pub mod upload;
+pub mod neighbour;
 pub mod session;
 pub mod process;
 pub mod scratch;

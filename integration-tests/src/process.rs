@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -106,18 +107,24 @@ impl Process {
         self.wait();
     }
 
-    /// Waits until none of its threads has anything to do, as when all that has arrived is dealt with.
+    /// [`wait_until_all_quiet`] for this one.
+    pub fn wait_until_quiet(&self) {
+        wait_until_all_quiet(&[self]);
+    }
+
+    /// The most memory that it ever held, in bytes.
     ///
     /// # Panics
-    /// When it is busy all the time, or has ended.
-    pub fn wait_until_quiet(&self) {
-        let (mut last, mut look_count) = (None, 0);
-        eventually_true("the program is quiet", || {
-            let now = threads_at_rest(self.id());
-            look_count = if now.is_some() && now == last { look_count + 1 } else { 0 };
-            last = now;
-            look_count >= QUIET_LOOKS
-        });
+    /// When it has ended.
+    pub fn memory_peak(&self) -> u64 {
+        let status = fs::read_to_string(self.proc_folder().join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
+    /// What the system tells about it.
+    pub fn proc_folder(&self) -> PathBuf {
+        Path::new("/proc").join(self.id().to_string())
     }
 
     /// Waits until it has ended and all that it said is collected.
@@ -152,6 +159,21 @@ impl Process {
         let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
         poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&time)).unwrap() > 0
     }
+}
+
+/// Waits until no thread of these programs has anything to do, as when all that has arrived is dealt with. They
+/// are looked at together, so that what one of them sends to another meanwhile is seen.
+///
+/// # Panics
+/// When they are busy all the time, or one of them has ended.
+pub fn wait_until_all_quiet(processes: &[&Process]) {
+    let (mut last, mut look_count) = (None, 0);
+    eventually_true("the programs are quiet", || {
+        let now: Option<Vec<_>> = processes.iter().map(|process| threads_at_rest(process.id())).collect();
+        look_count = if now.is_some() && now == last { look_count + 1 } else { 0 };
+        last = now;
+        look_count >= QUIET_LOOKS
+    });
 }
 
 /// How often each thread of a process was scheduled, if all of them sleep.

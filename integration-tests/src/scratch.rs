@@ -61,6 +61,11 @@ impl Scratch {
         self.folder.path().join("state")
     }
 
+    /// Where a peer's control socket is: a short path, for the system allows no long ones.
+    pub fn control(&self) -> PathBuf {
+        self.folder.path().join("control")
+    }
+
     /// Where a client keeps its files.
     pub fn local(&self) -> PathBuf {
         self.folder.path().join("local")

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
@@ -258,13 +258,11 @@ impl Server {
     /// # Panics
     /// When it has ended.
     pub fn memory_peak(&self) -> u64 {
-        let status = fs::read_to_string(self.proc_folder().join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        self.process.memory_peak()
     }
 
     fn proc_folder(&self) -> PathBuf {
-        Path::new("/proc").join(self.process.id().to_string())
+        self.process.proc_folder()
     }
 
     fn assert_no_panic(&self) {
@@ -292,12 +290,16 @@ impl Drop for Server {
 }
 
 fn socket_count(process: &Process) -> usize {
-    let descriptors = fs::read_dir(Path::new("/proc").join(process.id().to_string()).join("fd")).unwrap();
+    let descriptors = fs::read_dir(process.proc_folder().join("fd")).unwrap();
     let is_socket = |path: &PathBuf| path.to_string_lossy().starts_with("socket:");
     descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).filter(is_socket).count()
 }
 
-fn address_of(process: &Process) -> SocketAddr {
+/// Where a daemon listens, as its ready line says, which is waited for.
+///
+/// # Panics
+/// When its first line says something else.
+pub fn address_of(process: &Process) -> SocketAddr {
     let line = process.output.wait_for_line("the ready line", |_| true);
     let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("no ready line: {line}"));
     address.parse().unwrap_or_else(|_| panic!("no address: {line}"))
