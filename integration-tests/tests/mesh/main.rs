@@ -1,0 +1,15 @@
+//! The real mactella-peer, alone and in meshes of real processes: what floods reach and cost, what GET and the
+//! peer list do, how peers stop, and what hostile links may say. The sixth promise is shown here.
+//!
+//! It must not know the programs' code, nor their codec.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking, in its helpers too"
+)]
+mod shapes;
+mod costs;
+mod reach;
+mod routes;
+mod fifty;
