@@ -11,5 +11,8 @@
 mod shapes;
 mod costs;
 mod reach;
+mod searching;
+mod looking;
+mod discovering;
 mod routes;
 mod fifty;
