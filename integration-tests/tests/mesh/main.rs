@@ -18,5 +18,8 @@ mod fetching;
 mod broken_fetching;
 mod share;
 mod clients;
+mod peer_list;
+mod links;
+mod addresses;
 mod routes;
 mod fifty;
