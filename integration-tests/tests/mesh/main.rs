@@ -21,5 +21,8 @@ mod clients;
 mod peer_list;
 mod links;
 mod addresses;
+mod stopping;
+mod attaching;
+mod starting;
 mod routes;
 mod fifty;
