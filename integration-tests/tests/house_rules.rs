@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
-const CRATES: &[&str] = &["wire", "shared-folder", "program", "ioe-server", "ioe-client"];
+const CRATES: &[&str] = &["wire", "shared-folder", "program", "ioe-server", "ioe-client", "mactella-peer"];
 
 struct Source {
     /// From the workspace's root.
@@ -91,6 +91,36 @@ fn the_lower_half_of_wire_knows_no_socket_file_thread_clock_or_random_source() {
     let words =
         ["std::net", "std::fs", "std::thread", "Instant", "SystemTime", "getrandom", "rustix", "socket2"];
     assert_none(&mentions(lower, &words), "below wire::connection everything is pure");
+}
+
+#[test]
+fn the_overlay_knows_no_socket_file_thread_clock_or_random_source() {
+    let sources = sources_of("mactella-peer");
+    let overlay: Vec<&Source> =
+        sources.iter().filter(|source| source.module() == "overlay" && !source.is_test()).collect();
+    assert!(overlay.len() > 5, "the overlay is gone");
+    // Addresses are data, and so they come from `core`.
+    let words = [
+        "std::net",
+        "net::Tcp",
+        "net::Udp",
+        "std::fs",
+        "std::io",
+        "std::thread",
+        "std::sync::mpsc",
+        "Instant",
+        "SystemTime",
+        "getrandom",
+        "rand::",
+        "crossbeam",
+        "rustix",
+        "socket2",
+        "wire::net",
+        "wire::connection",
+        "shared_folder",
+        "crate::network",
+    ];
+    assert_none(&mentions(overlay.into_iter(), &words), "the overlay is pure: events in, actions out");
 }
 
 #[test]
@@ -189,7 +219,7 @@ fn is_function(line: &str) -> bool {
 
 #[test]
 fn modules_use_only_modules_declared_below_them() {
-    for name in ["wire", "shared-folder", "program"] {
+    for name in ["wire", "shared-folder", "program", "mactella-peer"] {
         let sources = sources_of(name);
         let root = sources.iter().find(|source| source.path.ends_with("src/lib.rs")).unwrap();
         let declared: Vec<&str> = root.code().into_iter().filter_map(declared_module).collect();
