@@ -113,6 +113,14 @@ fn wrong_fields_in_a_message_close_the_link() {
 }
 
 #[test]
+fn another_version_on_a_link_closes_it() {
+    let peer = peer!().start();
+    let mut neighbour = Neighbour::open(peer.address());
+    neighbour.send(&json!({"v": 9, "type": "ping"}));
+    neighbour.session().assert_closed_with("unsupported_version");
+}
+
+#[test]
 fn a_second_hello_and_a_welcome_are_refused() {
     let peer = peer!().start();
     let mut other = Neighbour::open(peer.address());
