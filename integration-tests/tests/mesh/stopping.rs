@@ -49,6 +49,32 @@ fn promise_7_a_download_that_runs_is_completed_before_the_peer_stops() {
 }
 
 #[test]
+fn promise_7_a_get_that_runs_is_completed_before_the_peer_stops() {
+    let content = bytes("film", LENGTH);
+    let source = peer!().file("film.mov", &content).start();
+    let mut taker = peer!().option_with("--drain-timeout", FOR_EVER).start();
+    let mut link = Neighbour::open(taker.address());
+    let get = format!("GET film.mov {}", source.host_and_port());
+    // The source is frozen in the middle, so that the drain finds the transfer running.
+    let mut process = taker.start_attached(&["--json"], &[&get]);
+    let has_begun = || files_in(&taker) > 0;
+    integration_tests::patience::eventually_true("the download has begun", has_begun);
+    source.process().signal(rustix::process::Signal::STOP);
+    taker.terminate();
+    link.session().assert_closed_after_an_optional("stopping");
+    source.process().signal(rustix::process::Signal::CONT);
+    let code = process.exit_code();
+    assert_eq!(taker.exit_code(), 0, "{}", taker.log());
+    assert!(taker.scratch().shared("film.mov") == content);
+    assert_eq!(code, 0, "{}{}", process.output.text(), process.errors.text());
+}
+
+/// Files in a peer's folder, unfinished ones too.
+fn files_in(peer: &Peer) -> usize {
+    std::fs::read_dir(peer.scratch().share()).unwrap().count()
+}
+
+#[test]
 fn commands_links_and_requests_are_refused_while_the_peer_drains() {
     let content = bytes("film", LENGTH);
     let (mut peer, mut busy, id) = draining_peer(&content);
