@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     reason = "a test ends by panicking, in its helpers too"
 )]
+
 mod shapes;
 mod costs;
 mod reach;
