@@ -11,6 +11,7 @@
 
 mod shapes;
 mod costs;
+mod like_simulated;
 mod reach;
 mod searching;
 mod looking;

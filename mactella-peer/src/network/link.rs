@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wire::codec::{DecodeError, Message as _};
 use wire::connection::{Connection, ReceiveError, SendError, Sender, shortened};
 use wire::error_code::ErrorCode;
-use wire::limits::{LINGER_TIME_MAX, PING_INTERVAL};
+use wire::limits::{LINGER_TIME_MAX, PING_INTERVAL, PROTOCOL_VERSIONS};
 use wire::message::link::Ping;
 use wire::message::reply::Refused;
 use wire::message::{LinkMessage, Section};
@@ -86,6 +86,12 @@ impl Shared {
 /// What is told to a neighbour that broke the protocol; nothing where the connection is lost.
 fn last_words(link: LinkId, error: &ReceiveError) -> Option<LinkMessage> {
     match error {
+        ReceiveError::Message(DecodeError::UnsupportedVersion { .. }) => {
+            log::info!("link {} is closed: {error} (unsupported_version)", link.0);
+            let (code, message) = (ErrorCode::UnsupportedVersion, error.to_string());
+            let versions = Some(PROTOCOL_VERSIONS.to_vec());
+            Some(LinkMessage::Refused(Refused { code, message, versions }))
+        }
         ReceiveError::Message(_) | ReceiveError::LineTooLong(_) => {
             log::info!("link {} is closed: {error} (bad_message)", link.0);
             Some(refused(ErrorCode::BadMessage, &error.to_string()))
