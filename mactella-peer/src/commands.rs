@@ -24,6 +24,8 @@ pub(crate) struct Order<'a> {
     /// How long results are waited for.
     pub(crate) wait: Duration,
     pub(crate) interruption: &'a Interruption,
+    /// Whether the peer takes commands: whoever gives one holds its place until the answer is on its way.
+    pub(crate) is_taken: bool,
 }
 
 /// What follows from a command for whoever gave it.
@@ -82,9 +84,9 @@ impl Order<'_> {
             Command::Help => return help::run(self),
             _ => {}
         }
-        let Ok(_place) = self.peer.running.begin(self.interruption) else {
+        if !self.is_taken {
             return Err(self.failed(name, None, &stopping()));
-        };
+        }
         match command {
             Command::ListOwn => list::own(self),
             Command::ListRemote(address) => list::remote(self, address),
@@ -130,7 +132,7 @@ impl Order<'_> {
             network: self.peer.mesh().status(),
             library: self.peer.library.status(),
             sessions: self.peer.service.sessions(),
-            commands: self.peer.running.count(),
+            commands: self.others(),
         });
         Ok(())
     }
@@ -141,5 +143,10 @@ impl Order<'_> {
         let waiting = connections(busy + self.peer.running.count());
         self.report.say(&format!("stopping: waiting for {waiting} with a running request"));
         Step::Quit
+    }
+
+    /// Commands that run beside this one.
+    fn others(&self) -> usize {
+        self.peer.running.count().saturating_sub(usize::from(self.is_taken))
     }
 }

@@ -97,7 +97,9 @@ impl Worker {
         let sink = OnOutput(&self.output);
         let report = Report::new(&sink, self.style);
         let (peer, wait) = (&*self.peer, self.wait);
-        let order = Order { peer, report: &report, wait, interruption: &interruption };
+        let place = peer.running.begin(&interruption);
+        let order =
+            Order { peer, report: &report, wait, interruption: &interruption, is_taken: place.is_ok() };
         if order.run(Ok(Some(typed))) == Step::Leave {
             self.output.line("this is the peer's own console: QUIT stops the peer");
             self.output.flush();

@@ -12,6 +12,7 @@ mod flood;
 mod home;
 mod book;
 mod memory;
+mod share;
 mod link;
 mod budget;
 mod counters;
@@ -27,6 +28,7 @@ use book::Book;
 use core::net::SocketAddr;
 use link::Link;
 use memory::Memory;
+use share::Shares;
 use std::sync::Arc;
 use wire::message::LinkMessage;
 
@@ -52,6 +54,7 @@ pub struct Overlay {
     /// Links that ever opened: tells which were there when a search passed.
     link_number: u32,
     memory: Memory,
+    shares: Shares,
     book: Book,
     counters: Counters,
 }
@@ -66,6 +69,7 @@ impl Overlay {
             links: Vec::new(),
             link_number: 0,
             memory: Memory::default(),
+            shares: Shares::default(),
             book: Book::new(own.addresses, own.seed),
             counters: Counters::default(),
         }

@@ -100,12 +100,16 @@ impl<'a> Connection<'a> {
     fn run(&self, asked: Asked) {
         let Asked { line, style, wait, interruption } = asked;
         let report = Report::new(&self.output, style);
-        let order = Order { peer: self.peer, report: &report, wait, interruption: &interruption };
+        // Held until the last word is on its way: a drain waits for that, too.
+        let place = self.peer.running.begin(&interruption);
+        let is_taken = place.is_ok();
+        let order = Order { peer: self.peer, report: &report, wait, interruption: &interruption, is_taken };
         let step = order.run(parse(&line));
         // Before the last word, after which the next command may come.
         *self.running() = None;
         self.output.send(&done(step));
         self.output.flush();
+        drop(place);
         match step {
             Step::Quit => self.stop.drain(),
             Step::ForceQuit => self.stop.force(),

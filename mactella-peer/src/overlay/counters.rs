@@ -17,6 +17,8 @@ pub struct Counters {
     pub duplicates_dropped: u64,
     /// Searches and discovers past a neighbour's budget or share of the memory, and results past its budget.
     pub over_budget_dropped: u64,
+    /// Searches and discovers that were answered but not sent on, because their neighbour had used up its part.
+    pub held_back: u64,
     /// Searches and discovers that had no link left to cross.
     pub spent_dropped: u64,
     /// Results that nobody asked that neighbour for, or whose way home is forgotten.

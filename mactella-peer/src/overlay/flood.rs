@@ -23,6 +23,7 @@ impl Overlay {
     pub(super) fn search(&mut self, turn: &mut Turn<'_>, id: FloodId, wanted: Wanted, ttl: u8) {
         let reach = Reach { ttl: ttl.clamp(1, TTL_MAX), hops: 0 };
         self.memory.note(id, Source::Own, self.link_number);
+        self.shares.count_own(turn.now, self.links.len());
         self.send_on(turn, None, LinkMessage::Search(search_message(id, wanted, reach)));
     }
 
@@ -30,6 +31,7 @@ impl Overlay {
     pub(super) fn discover(&mut self, turn: &mut Turn<'_>, id: FloodId, ttl: u8) {
         let ttl = ttl.clamp(1, TTL_MAX);
         self.memory.note(id, Source::Own, self.link_number);
+        self.shares.count_own(turn.now, self.links.len());
         self.send_on(turn, None, LinkMessage::Discover(Discover { discover_id: id, ttl, hops: 0 }));
     }
 
@@ -73,12 +75,13 @@ impl Overlay {
         (ttl, hops): (u8, u8),
     ) -> Option<(LinkId, Reach)> {
         self.counters.messages_received += 1;
+        let links = self.links.len();
         let link = self.links.get_mut(place)?;
         if !link.may_flood(turn.now) {
             self.counters.over_budget_dropped += 1;
             return None;
         }
-        let Some(reach) = reach(ttl, hops) else {
+        let Some(mut reach) = reach(ttl, hops) else {
             self.counters.spent_dropped += 1;
             return None;
         };
@@ -89,6 +92,10 @@ impl Overlay {
         if self.memory.is_full() || !link.may_be_remembered() {
             self.counters.over_budget_dropped += 1;
             return None;
+        }
+        if reach.ttl > 0 && !self.shares.admits(turn.now, link, links) {
+            self.counters.held_back += 1;
+            reach.ttl = 0;
         }
         let asked = if reach.ttl > 0 { self.link_number } else { 0 };
         let source = link.id;

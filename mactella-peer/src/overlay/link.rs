@@ -1,6 +1,7 @@
 //! One link as the overlay sees it. Must not know what is sent over it.
 
 use super::budget::{Budget, Rate};
+use super::share::SHARED;
 use super::{LinkId, Moment, Neighbour, PeerId};
 use core::net::SocketAddr;
 use wire::limits::{
@@ -8,8 +9,8 @@ use wire::limits::{
     RESULTS_PER_SECOND_MAX,
 };
 
-const FLOODS: Rate = Rate { at_once: FLOODS_AT_ONCE_MAX, per_second: FLOODS_PER_SECOND_MAX };
-const RESULTS: Rate = Rate { at_once: RESULTS_AT_ONCE_MAX, per_second: RESULTS_PER_SECOND_MAX };
+const FLOODS: Rate = Rate::new(FLOODS_AT_ONCE_MAX, FLOODS_PER_SECOND_MAX);
+const RESULTS: Rate = Rate::new(RESULTS_AT_ONCE_MAX, RESULTS_PER_SECOND_MAX);
 
 /// A link that stands.
 #[derive(Debug)]
@@ -25,19 +26,22 @@ pub(super) struct Link {
     pub(super) remembered: u32,
     floods: Budget,
     results: Budget,
+    /// Its part of what this peer may send on.
+    pub(super) share: Budget,
 }
 
 impl Link {
-    pub(super) fn new(id: LinkId, number: u32, neighbour: Neighbour, is_dialled_by_us: bool) -> Self {
+    pub(super) fn new(id: LinkId, number: u32, neighbour: Neighbour, now: Moment) -> Self {
         Self {
             id,
             number,
             peer: neighbour.peer,
-            is_dialled_by_us,
+            is_dialled_by_us: false,
             address: neighbour.address,
             remembered: 0,
-            floods: Budget::full(FLOODS),
-            results: Budget::full(RESULTS),
+            floods: Budget::full(now, FLOODS),
+            results: Budget::full(now, RESULTS),
+            share: Budget::full(now, SHARED),
         }
     }
 

@@ -66,7 +66,9 @@ impl Overlay {
         self.link_number += 1;
         // Links are few and come seldom: no room is kept for more, of which a large simulation would need much.
         self.links.reserve_exact(1);
-        self.links.push(Link::new(link, self.link_number, neighbour, is_dialled_by_us));
+        let mut held = Link::new(link, self.link_number, neighbour, turn.now);
+        held.is_dialled_by_us = is_dialled_by_us;
+        self.links.push(held);
         self.book.gained();
         self.book.met(neighbour);
         if let Some(address) = neighbour.advertise.filter(|address| *address != neighbour.address) {

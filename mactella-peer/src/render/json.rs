@@ -90,6 +90,7 @@ pub(super) struct StatusLine {
     pub(super) discovers_seen: u64,
     pub(super) duplicates_dropped: u64,
     pub(super) over_budget_dropped: u64,
+    pub(super) held_back: u64,
     pub(super) spent_dropped: u64,
     pub(super) unasked_dropped: u64,
     pub(super) surplus_dropped: u64,

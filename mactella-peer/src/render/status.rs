@@ -16,7 +16,7 @@ pub(crate) struct ShownStatus {
     pub(crate) network: NetworkStatus,
     pub(crate) library: LibraryStatus,
     pub(crate) sessions: Vec<SessionStatus>,
-    /// Commands of this peer's own users that run, this one among them.
+    /// Commands of this peer's own users that run beside this one.
     pub(crate) commands: usize,
 }
 
@@ -34,6 +34,7 @@ impl ShownStatus {
             discovers_seen: counters.discovers_seen,
             duplicates_dropped: counters.duplicates_dropped,
             over_budget_dropped: counters.over_budget_dropped,
+            held_back: counters.held_back,
             spent_dropped: counters.spent_dropped,
             unasked_dropped: counters.unasked_dropped,
             surplus_dropped: counters.surplus_dropped,
@@ -77,8 +78,8 @@ impl ShownStatus {
         [
             format!("messages: {} sent, {} received", counters.messages_sent, counters.messages_received),
             format!(
-                "of others: {} searches and {} discovers seen",
-                counters.searches_seen, counters.discovers_seen
+                "of others: {} searches and {} discovers seen, {} not sent on",
+                counters.searches_seen, counters.discovers_seen, counters.held_back
             ),
             format!(
                 "dropped: {} duplicates, {} spent, {} over budget, {} unasked, {} surplus, {} malformed, {} for \

@@ -107,6 +107,36 @@ fn promise_5_a_neighbour_that_floods_spends_its_own_budget_and_no_other() {
 }
 
 #[test]
+fn promise_5_what_one_neighbour_floods_leaves_every_other_its_part() {
+    let mut hub = hub(4);
+    let sent_on = |hub: &mut Overlay, from: u16, count: u32| {
+        let flood = |number: u32| search(FloodId(u128::from(from) << 64 | u128::from(number)), 7, 0);
+        (0..count).filter(|number| !receivers(&receive(hub, from, flood(*number))).is_empty()).count()
+    };
+    // Half of what neighbours take, and a fifth of the other half: there are four of them, and the user.
+    assert_eq!(sent_on(&mut hub, 1, 1000), 500 + 100);
+    assert_eq!(sent_on(&mut hub, 2, 1000), 100);
+    assert_eq!(sent_on(&mut hub, 3, 100), 100);
+    assert_eq!(hub.counters().held_back, 400 + 900);
+    let own = hub.handle(Moment(0), Input::Search { id: ID, wanted: words("song"), ttl: 7 }, &NOTHING);
+    assert_eq!(receivers(&own).len(), 4);
+    assert_eq!(hub.counters().searches_seen, 2100, "they are answered all the same");
+}
+
+#[test]
+fn promise_5_a_flooder_silences_nobody_behind_its_neighbour() {
+    // 0 floods 1; 3 searches through 1 for what 2 has, and finds it.
+    let mut mesh = Mesh::new(4, &[(0, 1), (1, 2), (1, 3)]);
+    for number in 0..2000u128 {
+        mesh.give(0, Input::Search { id: FloodId(number << 64), wanted: words("nothing"), ttl: 7 });
+    }
+    let dropped = |mesh: &Mesh, peer: usize| mesh.peers[peer].0.counters().over_budget_dropped;
+    assert_eq!((dropped(&mesh, 1), dropped(&mesh, 2), dropped(&mesh, 3)), (1000, 0, 0));
+    mesh.give(3, Input::Search { id: ID, wanted: words("song of 2"), ttl: 7 });
+    assert_eq!(mesh.found, [(2, 2, "song of 2".to_owned())]);
+}
+
+#[test]
 fn promise_5_what_is_remembered_for_one_neighbour_is_bounded_and_others_have_room() {
     let mut hub = hub(2);
     let mut passed = 0;
