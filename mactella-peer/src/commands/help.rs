@@ -12,7 +12,7 @@ const LINES: &[HelpLine] = &[
     },
     HelpLine {
         usage: "SEARCH words [ttl]",
-        text: "asks all peers within ttl links (7) for files with all these words\nin their path, or for a content: SEARCH digest:HEX",
+        text: "finds files by words of their paths, or by digest:HEX, ttl (7) links far",
         example: "SEARCH live song 3",
     },
     HelpLine {

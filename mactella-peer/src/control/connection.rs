@@ -10,6 +10,7 @@ use crate::render::{Report, Sink, Style};
 use crate::running::Interruption;
 use crossbeam_channel::{Sender, bounded};
 use program::exit::ExitStatus;
+use program::quantity::DURATION_MAX;
 use program::stop::StopHandle;
 use program::typed::parse;
 use std::io::{self, BufReader, BufWriter, Write as _};
@@ -85,7 +86,7 @@ impl<'a> Connection<'a> {
                 Request::Run { line, json, columns, wait_ms } => {
                     let interruption = Interruption::new()?;
                     let style = Style { is_json: json, has_columns: columns };
-                    let wait = Duration::from_millis(wait_ms);
+                    let wait = Duration::from_millis(wait_ms).min(DURATION_MAX);
                     if self.running().replace(interruption.clone()).is_some()
                         || orders.try_send(Asked { line, style, wait, interruption }).is_err()
                     {
