@@ -77,7 +77,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
     let listener = Listener::bind(&options.listen).map_err(unheard)?;
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
-    let admission = Admission { connections_max, patience: options.idle_timeout };
+    let admission = Admission { connections_max, openings_max: 0, patience: options.idle_timeout };
     Ok(Config {
         listener,
         host,

@@ -25,6 +25,9 @@ use wire::net::{Address, Listener};
 /// The control socket's name in the state folder.
 const CONTROL_FILE: &str = "control.sock";
 
+/// Connections beyond the sessions that have not said yet what they are: clients must not shut neighbours out.
+const OPENINGS_MAX: usize = 64;
+
 /// Everything a daemon runs on.
 pub(crate) struct Config {
     pub(crate) listener: Listener,
@@ -91,7 +94,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let hello = Hello::of_client(&agent, &process_id);
     let settings = settings(options, (agent, process_id), listener.address(), state.path());
     let connections_max = number(options.max_connections);
-    let admission = Admission { connections_max, patience: options.idle_timeout };
+    let admission = Admission { connections_max, openings_max: OPENINGS_MAX, patience: options.idle_timeout };
     Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), state })
 }
 

@@ -57,6 +57,12 @@ impl Host {
 
     /// Serves a session whose `hello` has been received.
     pub fn session(&self, mut connection: Connection, hello: Hello, slot: &SessionSlot) {
+        if slot.becomes_session().is_err() {
+            // It may have left already; then nobody needs the answer.
+            let _ =
+                refuse(&mut connection, ErrorCode::Busy, "too many connections just now: try again later");
+            return connection.close_gently();
+        }
         match welcome(&mut connection, &self.welcome) {
             Ok(()) => Session::new(self, slot, connection, hello).run(),
             Err(error) => tell_unopened(slot, &error),

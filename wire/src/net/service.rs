@@ -5,7 +5,7 @@
 mod acceptor;
 mod slot;
 
-pub use slot::{SessionSlot, SessionStatus, StoppingNow};
+pub use slot::{Crowded, SessionSlot, SessionStatus, StoppingNow};
 
 use super::{Listener, Wake};
 use crate::connection::Connection;
@@ -29,6 +29,9 @@ pub trait Serve: Send + Sync + 'static {
 pub struct Admission {
     /// Sessions at once; one more is refused with `busy`.
     pub connections_max: usize,
+    /// Connections beyond them that have not said yet whether they are a session or a link: so that clients never
+    /// shut neighbours out. None where there are no links.
+    pub openings_max: usize,
     /// The longest wait without progress in a session.
     pub patience: Duration,
 }
@@ -50,7 +53,8 @@ impl Service {
     /// When the process has no descriptor or thread left.
     pub fn start(listener: Listener, admission: Admission, serve: Arc<dyn Serve>) -> io::Result<Self> {
         let (emptied_sender, emptied): (Sender<()>, _) = bounded(1);
-        let (slots, wake) = (Arc::new(Slots::new(emptied_sender)), Arc::new(Wake::new()?));
+        let slots = Arc::new(Slots::new(admission, emptied_sender));
+        let wake = Arc::new(Wake::new()?);
         let address = listener.address();
         let acceptor = Acceptor::new(listener, admission, serve, (Arc::clone(&slots), Arc::clone(&wake)));
         let thread = std::thread::Builder::new().name("accept".into()).spawn(move || acceptor.run())?;

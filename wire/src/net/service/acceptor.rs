@@ -68,7 +68,7 @@ impl Acceptor {
             Err(error) => return log::debug!("a connection was gone before it was admitted: {error}"),
         };
         let (closer, address) = (connection.closer(), connection.address());
-        match self.slots.enter(closer, address, self.admission.connections_max) {
+        match self.slots.enter(closer, address) {
             Some(slot) => self.start_session(connection, slot),
             None if self.slots.is_stopping() => {
                 self.refuse(connection, ErrorCode::Stopping, "this daemon is stopping");

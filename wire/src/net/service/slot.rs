@@ -1,5 +1,6 @@
 //! The table of sessions: who is there, what runs, and what a stop still waits for.
 
+use super::Admission;
 use crate::connection::Closer;
 use crossbeam_channel::Sender;
 use std::collections::HashMap;
@@ -11,6 +12,10 @@ use std::time::Instant;
 /// The daemon is stopping: the request must be refused with `stopping`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoppingNow;
+
+/// As many sessions run as are allowed: this one must be refused with `busy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowded;
 
 /// What STATUS shows of a session.
 #[derive(Debug, Clone)]
@@ -31,6 +36,7 @@ pub struct SessionStatus {
 #[derive(Debug)]
 pub(super) struct Slots {
     state: Mutex<State>,
+    admission: Admission,
     emptied: Sender<()>,
 }
 
@@ -48,32 +54,36 @@ struct Held {
     since: Instant,
     running: Option<String>,
     byte_count: Arc<AtomicU64>,
-    /// A neighbour's link: it has a cap of its own.
-    is_link: bool,
+    role: Role,
+}
+
+/// What a connection turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It has not said yet.
+    Opening,
+    Session,
+    /// A neighbour's: it has a cap of its own.
+    Link,
 }
 
 impl Slots {
-    pub(super) fn new(emptied: Sender<()>) -> Self {
-        Self { state: Mutex::default(), emptied }
+    pub(super) fn new(admission: Admission, emptied: Sender<()>) -> Self {
+        Self { state: Mutex::default(), admission, emptied }
     }
 
-    /// Enters a session; `None` where the table is full.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        closer: Closer,
-        address: SocketAddr,
-        max: usize,
-    ) -> Option<SessionSlot> {
+    /// Enters a connection; `None` where the table is full.
+    pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr) -> Option<SessionSlot> {
         let mut state = self.lock();
-        let sessions = state.sessions.values().filter(|held| !held.is_link).count();
-        if sessions >= max || state.stopping {
+        let room = self.admission.connections_max.saturating_add(self.admission.openings_max);
+        if state.count(|role| role != Role::Link) >= room || state.stopping {
             return None;
         }
         state.last_id += 1;
         let (id, byte_count) = (state.last_id, Arc::new(AtomicU64::new(0)));
         let shown = Arc::clone(&byte_count);
         let since = Instant::now();
-        let held = Held { closer, address, since, running: None, byte_count: shown, is_link: false };
+        let held = Held { closer, address, since, running: None, byte_count: shown, role: Role::Opening };
         state.sessions.insert(id, held);
         Some(SessionSlot { slots: Arc::clone(self), id, address, byte_count })
     }
@@ -84,7 +94,7 @@ impl Slots {
 
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {
         let state = self.lock();
-        let sessions = state.sessions.iter().filter(|(_, held)| !held.is_link);
+        let sessions = state.sessions.iter().filter(|(_, held)| held.role != Role::Link);
         let mut all: Vec<_> = sessions.map(|(id, held)| held.status(*id)).collect();
         all.sort_by_key(|status| status.id);
         all
@@ -104,7 +114,7 @@ impl Slots {
         state.stopping = true;
         state.sessions.values().for_each(|held| held.closer.abort());
         self.tell_if_empty(&state);
-        state.sessions.values().filter(|held| !held.is_link).count()
+        state.count(|role| role != Role::Link)
     }
 
     fn leave(&self, id: u64) {
@@ -123,6 +133,18 @@ impl Slots {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change below is complete in itself, so a panic elsewhere leaves the table sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count(&self, wanted: impl Fn(Role) -> bool) -> usize {
+        self.sessions.values().filter(|held| wanted(held.role)).count()
+    }
+
+    fn set_role(&mut self, id: u64, role: Role) {
+        if let Some(held) = self.sessions.get_mut(&id) {
+            held.role = role;
+        }
     }
 }
 
@@ -187,11 +209,22 @@ impl SessionSlot {
         }
     }
 
+    /// This connection is a session from now on.
+    ///
+    /// # Errors
+    /// When there are as many as are allowed: it must be refused.
+    pub fn becomes_session(&self) -> Result<(), Crowded> {
+        let mut state = self.slots.lock();
+        if state.count(|role| role == Role::Session) >= self.slots.admission.connections_max {
+            return Err(Crowded);
+        }
+        state.set_role(self.id, Role::Session);
+        Ok(())
+    }
+
     /// This connection is a neighbour's link from now on: it counts as no session and takes no session's place.
     pub fn becomes_link(&self) {
-        if let Some(held) = self.slots.lock().sessions.get_mut(&self.id) {
-            held.is_link = true;
-        }
+        self.slots.lock().set_role(self.id, Role::Link);
     }
 
     /// Counts payload bytes for STATUS.

@@ -49,7 +49,8 @@ fn welcome() -> Welcome {
 
 fn start(connections_max: usize, serve: Arc<dyn Serve>) -> Service {
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    Service::start(listener, Admission { connections_max, patience: PATIENCE }, serve).unwrap()
+    Service::start(listener, Admission { connections_max, openings_max: 0, patience: PATIENCE }, serve)
+        .unwrap()
 }
 
 fn open(service: &Service) -> Result<(Connection, Opened), OpeningError> {
@@ -118,4 +119,35 @@ fn another_protocol_is_told_by_its_first_byte_and_not_by_a_time_out() {
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("\"code\":\"bad_message\""), "{answer}");
     let_go.send(()).unwrap();
+}
+
+#[test]
+fn sessions_at_their_limit_leave_room_to_say_that_one_is_a_link() {
+    struct Roles;
+    impl Serve for Roles {
+        fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+            let hello = receive_hello(&mut connection).unwrap();
+            if hello.role == Role::Peer {
+                slot.becomes_link();
+            } else if slot.becomes_session().is_err() {
+                connection::refuse(&mut connection, ErrorCode::Busy, "full").unwrap();
+                return connection.close_gently();
+            }
+            connection::welcome(&mut connection, &welcome()).unwrap();
+            let _ = connection.receiver.message::<crate::message::Request>();
+        }
+    }
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let admission = Admission { connections_max: 1, openings_max: 1, patience: PATIENCE };
+    let service = Service::start(listener, admission, Arc::new(Roles)).unwrap();
+    let _session = open(&service).unwrap();
+    assert_eq!(refusal(open(&service)), Some(ErrorCode::Busy));
+    let mut links = Vec::new();
+    for number in 0..3 {
+        let mut connection =
+            dial(&Address::from(service.address()), PATIENCE, false, &Wake::new().unwrap()).unwrap();
+        say_hello(&mut connection, &Hello::of_peer("test", &format!("{number:032}"), 1)).unwrap();
+        links.push(connection);
+    }
+    assert_eq!(service.sessions().len(), 1);
 }
