@@ -90,17 +90,18 @@ fn an_id_that_comes_again_and_again_is_dropped_whatever_its_numbers_say() {
 }
 
 #[test]
-fn as_many_floods_as_the_budget_has_all_pass() {
+fn as_many_floods_as_the_common_half_of_the_budget_has_all_pass() {
     let (_peer, mut asker, mut other) = peer_with_two_neighbours();
     let mut heard = 0;
-    // Each round takes one more: the discover by which it is awaited.
-    for _ in 0..9 {
+    // All that may be sent on is half of what neighbours take; each round takes one more: the discover by which
+    // it is awaited.
+    for _ in 0..4 {
         let floods: String = (0..100).map(|_| line_of(&search(&new_id(), "nobody has this", 7))).collect();
         asker.session().send_raw(floods);
         asker.assert_works();
         heard += other.lines_until_answered().len();
     }
-    assert_eq!(heard, 900);
+    assert_eq!(heard, 400);
 }
 
 #[test]
@@ -127,10 +128,8 @@ fn floods_past_the_budget_are_dropped_and_counted_and_others_are_served() {
     let budget = FLOODS_AT_ONCE_MAX + seconds * FLOODS_PER_SECOND_MAX;
     assert!(heard <= budget, "{heard} floods passed, and {budget} were allowed");
     assert!(heard > 0, "none passed");
-    // What the neighbour behind takes from this one at once is used up, too, and comes back little by little.
-    eventually_true("its own search is answered", || {
-        flooded.results_within("200ms", "SEARCH song").len() == 1
-    });
+    // The neighbour behind still takes what this peer's own user asks.
+    assert_eq!(flooded.results_within("1s", "SEARCH song").len(), 1);
     let seen = mesh[1].count("searches_seen");
     assert!(usize::try_from(seen).unwrap() <= budget + 10, "{seen} reached the peer behind");
 }
