@@ -88,14 +88,14 @@ impl Overlay {
         };
         let address = if hops == 0 { Some(link.address) } else { address };
         // One that comes home has crossed every link that its search may cross, at most; before that, fewer.
-        let hops_max = if route.source == Source::Own { TTL_MAX } else { TTL_MAX - 1 };
+        let hops_max = if route.source() == Source::Own { TTL_MAX } else { TTL_MAX - 1 };
         let (Some(brought), Some(address), true) = (brought, address, hops < hops_max) else {
             self.counters.malformed_dropped += 1;
             return None;
         };
         let allowed = self.memory.bring_home(id, link.id, brought);
         self.counters.surplus_dropped += (brought - allowed) as u64;
-        (allowed > 0).then_some(Homeward { to: route.source, address, hops: hops + 1, allowed })
+        (allowed > 0).then_some(Homeward { to: route.source(), address, hops: hops + 1, allowed })
     }
 
     /// Sends a result on; its source may have left meanwhile.

@@ -21,20 +21,37 @@ pub(super) enum Source {
     Link(LinkId),
 }
 
-/// One search or discover that passed.
+/// One search or discover that passed. Small, because a busy peer remembers very many.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Route {
-    pub(super) source: Source,
+    /// The link's id; [`OWN`] for this peer's user.
+    source: u32,
     /// The newest link that it was sent on to; 0 where it went no further.
     asked: u32,
     /// Files or peers that went home so far.
     brought: u32,
 }
 
+/// No link has this id: before there were so many, the peer was started anew.
+const OWN: u32 = u32::MAX;
+
 impl Route {
+    fn new(source: Source, asked: u32) -> Self {
+        let source = match source {
+            Source::Own => OWN,
+            Source::Link(LinkId(number)) => number,
+        };
+        Self { source, asked, brought: 0 }
+    }
+
+    /// Where it came from.
+    pub(super) fn source(self) -> Source {
+        if self.source == OWN { Source::Own } else { Source::Link(LinkId(self.source)) }
+    }
+
     /// Whether it was sent to that link, which was the `number`th to open: only from there may results come.
-    pub(super) fn was_sent_to(&self, link: LinkId, number: u32) -> bool {
-        number <= self.asked && self.source != Source::Link(link)
+    pub(super) fn was_sent_to(self, link: LinkId, number: u32) -> bool {
+        number <= self.asked && self.source() != Source::Link(link)
     }
 }
 
@@ -74,7 +91,7 @@ impl Memory {
 
     /// Notes a new flood that is sent on to all links up to the `asked`th, or to none (0).
     pub(super) fn note(&mut self, id: FloodId, source: Source, asked: u32) {
-        self.young.routes.insert(id, Route { source, asked, brought: 0 });
+        self.young.routes.insert(id, Route::new(source, asked));
     }
 
     pub(super) fn route(&self, id: FloodId) -> Option<Route> {
@@ -140,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_links_that_stood_when_it_passed_were_asked_and_never_its_source() {
-        let route = Route { source: Source::Link(LINK), asked: 3, brought: 0 };
+        let route = Route::new(Source::Link(LINK), 3);
         assert!(route.was_sent_to(LinkId(7), 3) && !route.was_sent_to(LinkId(8), 4));
         assert!(!route.was_sent_to(LINK, 1));
     }
