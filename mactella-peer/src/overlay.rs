@@ -25,9 +25,11 @@ pub use counters::Counters;
 pub use outbox::{Dropped, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 
 use book::Book;
+use budget::Budget;
 use core::net::SocketAddr;
 use link::Link;
 use memory::Memory;
+use neighbours::VERIFICATIONS;
 use share::Shares;
 use std::sync::Arc;
 use wire::message::LinkMessage;
@@ -55,6 +57,7 @@ pub struct Overlay {
     link_number: u32,
     memory: Memory,
     shares: Shares,
+    verifications: Budget,
     book: Book,
     counters: Counters,
 }
@@ -70,6 +73,7 @@ impl Overlay {
             link_number: 0,
             memory: Memory::default(),
             shares: Shares::default(),
+            verifications: Budget::full(Moment::default(), VERIFICATIONS),
             book: Book::new(own.addresses, own.seed),
             counters: Counters::default(),
         }

@@ -75,8 +75,11 @@ pub const RESULTS_AT_ONCE_MAX: u32 = 10_000;
 pub const RESULTS_PER_SECOND_MAX: u32 = 1000;
 /// How long the way of a search is remembered at least; at most twice as long.
 pub const FLOOD_MEMORY_TIME: Duration = Duration::from_secs(60);
-/// Searches and discovers of one neighbour that are remembered in that time. Exceeded: dropped.
-pub const FLOODS_REMEMBERED_MAX: u32 = 4096;
+/// Searches and discovers of one neighbour that are remembered in that time: more than its budget has. Exceeded: dropped.
+pub const FLOODS_REMEMBERED_MAX: u32 = 8192;
+/// How long a peer holds a search or discover of another before it sends it on: on a fast network chance would decide which
+/// copy comes first; so the one over fewer links does, and a search reaches whom its ttl says.
+pub const FLOOD_HOLD_TIME: Duration = Duration::from_millis(30);
 /// Who has sent nothing over a link for so long sends `ping`.
 pub const PING_INTERVAL: Duration = Duration::from_secs(60);
 /// The line of a `search_result`, in bytes: below a line's limit by what the address adds on the way. Exceeded: dropped.

@@ -108,6 +108,7 @@ fn every_limit_in_the_table_is_the_one_in_the_code() {
         ("RESULTS_PER_SECOND_MAX", RESULTS_PER_SECOND_MAX.to_string()),
         ("FLOODS_REMEMBERED_MAX", FLOODS_REMEMBERED_MAX.to_string()),
         ("FLOOD_MEMORY_TIME", seconds(FLOOD_MEMORY_TIME)),
+        ("FLOOD_HOLD_TIME", format!("{} ms", FLOOD_HOLD_TIME.as_millis())),
         ("PING_INTERVAL", seconds(PING_INTERVAL)),
         ("HELLO_TIME_MAX", seconds(HELLO_TIME_MAX)),
         ("LINE_TIME_MAX", seconds(LINE_TIME_MAX)),

@@ -49,7 +49,7 @@ pub(super) fn from_peer(order: &Order<'_>, path: &str, address: &Address, replac
 /// Searches, and gets the best result from the first holder that gives what it promised.
 pub(super) fn best(order: &Order<'_>, wanted: &Wanted, replace: bool) -> Outcome {
     let text = shown(wanted);
-    let (mut results, mut files) = (Results::default(), Vec::new());
+    let (mut results, mut files) = (Results::of(wanted), Vec::new());
     let found = find(order, wanted, TTL_MAX, &mut |file| {
         if results.is_new(&file) {
             files.push(file);

@@ -113,11 +113,13 @@ fn start_writer(
 ) -> io::Result<(JoinHandle<()>, Receiver<()>)> {
     let (tell, ended) = bounded(1);
     let work = move || {
-        if let Err(error) = send_all(&mut sender, &end.queue).and_then(|()| sender.finish()) {
+        if let Err(error) = send_all(&mut sender, &end.queue) {
             log::info!("link {}: {error}", link.0);
             // The hearing thread waits for bytes: it learns from the connection that all is over.
             end.closer.close();
         }
+        // Where the other end has closed already, nothing is left to be finished.
+        let _ = sender.finish();
         // Nobody may be waiting for the word.
         let _ = tell.try_send(());
     };

@@ -3,6 +3,7 @@
 //! It waits only for the next event or for the time that the overlay names. Must not know what any message means.
 
 mod asking;
+mod held;
 
 use super::Shared;
 use super::event::{Event, LinkEnd, NeighbourStatus, NetworkStatus, Unreachable, Verdict};
@@ -10,6 +11,7 @@ use super::remembered::Remembered;
 use crate::overlay::{Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, PeerId, PeerStatus};
 use asking::{Collectors, Connecting, Waiting};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use held::{HeldFloods, is_passed_on};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub(super) struct Owner {
     named: Vec<String>,
     begun: Instant,
     links: BTreeMap<LinkId, Held>,
+    /// Floods of others that are about to be sent on.
+    held_floods: HeldFloods,
     /// Links that asked to be let in; each waits for its verdict only while its event is handled.
     asking: Option<(LinkId, Held, Sender<Verdict>)>,
     collectors: Collectors,
@@ -74,6 +78,7 @@ impl Owner {
             named: Vec::new(),
             begun: Instant::now(),
             links: BTreeMap::new(),
+            held_floods: HeldFloods::default(),
             asking: None,
             collectors: Collectors::default(),
             waiting: Vec::new(),
@@ -94,6 +99,7 @@ impl Owner {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => self.handle(Input::Time),
             }
+            self.send_what_is_due();
             self.begin_what_waits();
             self.keep_list_in_time();
         }
@@ -128,6 +134,7 @@ impl Owner {
 
     fn perform(&mut self, action: Action) {
         match action {
+            Action::Send { link, message } if is_passed_on(&message) => self.hold(link, message),
             Action::Send { link, message } => self.send(link, message),
             Action::Welcome { link } => self.admit(link),
             Action::Refuse { code, message, .. } => self.refuse(code, message),
@@ -152,6 +159,18 @@ impl Owner {
         let dropped = held.end.queue.push(message);
         if dropped != Dropped::default() {
             self.handle(Input::Dropped { dropped });
+        }
+    }
+
+    fn hold(&mut self, link: LinkId, message: Arc<LinkMessage>) {
+        if let Some(dropped) = self.held_floods.push(link, message) {
+            self.handle(Input::Dropped { dropped });
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        while let Some((link, message)) = self.held_floods.pop_due(Instant::now()) {
+            self.send(link, message);
         }
     }
 
@@ -255,6 +274,7 @@ impl Owner {
         let now = self.now();
         let overlay = self.overlay.next_moment().map(|moment| Duration::from_millis(moment.since(now)));
         let deadlines = self.waiting.iter().map(|waiting| waiting.until).chain(self.keep_at);
+        let deadlines = deadlines.chain(self.held_floods.next_due());
         let deadline = deadlines.min().map(|at| at.saturating_duration_since(Instant::now()));
         overlay.into_iter().chain(deadline).fold(PAUSE_MAX, Duration::min)
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Peers that a user named. Exceeded: not kept.
 const KNOWN_MAX: usize = 256;
-/// Addresses that others told of. Exceeded: one where nobody was reached makes room, else the new one is not kept.
+/// Addresses that others told of. Exceeded: one where dialling failed makes room, else the new one is not kept.
 const LEARNED_MAX: usize = 1000;
 /// The pause before a known peer is dialled again, doubled each time up to the last.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(500);
@@ -102,12 +102,16 @@ impl Book {
 
     /// Somebody told of this address; whether it is new in the list.
     pub(super) fn learn(&mut self, address: SocketAddr, was_reached: bool) -> bool {
-        if self.own.contains(&address) || self.entries.iter().any(|entry| entry.address == Some(address)) {
+        if !is_dialable(address)
+            || self.own.contains(&address)
+            || self.entries.iter().any(|entry| entry.address == Some(address))
+        {
             return false;
         }
         if self.entries.iter().filter(|entry| !entry.known).count() >= LEARNED_MAX {
-            let hearsay = |entry: &Entry| !entry.known && !entry.reached && !entry.dialling;
-            let Some(place) = self.entries.iter().position(hearsay) else { return false };
+            let failed =
+                |entry: &Entry| !entry.known && !entry.reached && !entry.dialling && entry.failures > 0;
+            let Some(place) = self.entries.iter().position(failed) else { return false };
             self.entries.remove(place);
         }
         self.changes += 1;
@@ -296,6 +300,16 @@ impl Entry {
             dialling: self.dialling,
         }
     }
+}
+
+/// Whether that can be the address of a peer at all: one host, and a port.
+pub(super) fn is_dialable(address: SocketAddr) -> bool {
+    let is_host = match address {
+        SocketAddr::V4(address) => !address.ip().is_broadcast(),
+        // One form for each address; and a scope means something on one machine alone.
+        SocketAddr::V6(address) => address.ip().to_ipv4_mapped().is_none() && address.scope_id() == 0,
+    };
+    is_host && address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast()
 }
 
 /// The pause after so many failures.

@@ -2,6 +2,7 @@
 //!
 //! The owner's neighbour writes the owner's address; further on it is passed as it is.
 
+use super::book::is_dialable;
 use super::memory::Source;
 use super::{Action, LinkId, Overlay, Turn};
 use core::net::SocketAddr;
@@ -86,7 +87,8 @@ impl Overlay {
             self.counters.unasked_dropped += 1;
             return None;
         };
-        let address = if hops == 0 { Some(link.address) } else { address };
+        let address =
+            if hops == 0 { Some(link.address) } else { address.filter(|address| is_dialable(*address)) };
         // One that comes home has crossed every link that its search may cross, at most; before that, fewer.
         let hops_max = if route.source() == Source::Own { TTL_MAX } else { TTL_MAX - 1 };
         let (Some(brought), Some(address), true) = (brought, address, hops < hops_max) else {

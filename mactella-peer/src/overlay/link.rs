@@ -62,3 +62,17 @@ impl Link {
         self.results.take(now, RESULTS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_floods_are_remembered_as_the_limit_says_and_not_one_more() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let neighbour = Neighbour { peer: PeerId(1), address, advertise: None };
+        let mut link = Link::new(LinkId(1), 1, neighbour, Moment(0));
+        assert!((0..FLOODS_REMEMBERED_MAX).all(|_| link.may_be_remembered()));
+        assert!(!link.may_be_remembered());
+    }
+}

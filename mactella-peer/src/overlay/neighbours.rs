@@ -4,10 +4,15 @@
 //! ends come to that by themselves, in whatever order they see the two. Of several links that one end dialled,
 //! the other end keeps the first.
 
+use super::book::is_dialable;
+use super::budget::Rate;
 use super::link::Link;
 use super::{Action, CloseReason, LinkId, Moment, Neighbour, Overlay, Turn};
 use core::net::SocketAddr;
 use wire::error_code::ErrorCode;
+
+/// Looks whether neighbours answer where they say: whoever opens links only to have others dialled gets no further.
+pub(super) const VERIFICATIONS: Rate = Rate::new(32, 2);
 
 impl Overlay {
     pub(super) fn hello(&mut self, turn: &mut Turn<'_>, link: LinkId, neighbour: Neighbour) {
@@ -71,7 +76,10 @@ impl Overlay {
         self.links.push(held);
         self.book.gained();
         self.book.met(neighbour);
-        if let Some(address) = neighbour.advertise.filter(|address| *address != neighbour.address) {
+        let elsewhere = |address: &SocketAddr| *address != neighbour.address && is_dialable(*address);
+        if let Some(address) = neighbour.advertise.filter(elsewhere)
+            && self.verifications.take(turn.now, VERIFICATIONS)
+        {
             turn.actions.push(Action::Verify { link, peer: neighbour.peer, address });
         }
     }

@@ -147,7 +147,8 @@ impl Owner {
         }
         let outcome = match outcome {
             Ok(stands) => Ok(Connected { was_linked: !stands }),
-            Err((Some(ErrorCode::Exists), _)) => Ok(Connected { was_linked: true }),
+            // The other end knows a link between us; without any at this end, it is somebody else's.
+            Err((Some(ErrorCode::Exists), _)) if !self.links.is_empty() => Ok(Connected { was_linked: true }),
             // Of two links that opened at the same time, the other end may close one before it has said a word.
             Err(_) if self.stands_with(name) => Ok(Connected { was_linked: true }),
             Err((Some(code), why)) => Err(ConnectError::Refused { code, why }),

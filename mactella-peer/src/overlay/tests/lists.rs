@@ -104,11 +104,34 @@ fn hearsay_never_displaces_an_address_where_somebody_was_reached() {
 }
 
 #[test]
-fn of_hearsay_the_oldest_makes_room() {
+fn what_comes_later_displaces_no_hearsay_but_what_failed() {
     let mut own = overlay(1);
     (0..1001).for_each(|number| learn(&mut own, 2000 + number, false));
+    assert_eq!((own.peers().len(), own.peers()[0].address), (1000, Some(address(2000))));
+    fail(&mut own, 0, 2000);
+    learn(&mut own, 9000, false);
     let list = own.peers();
-    assert_eq!((list.len(), list[0].address), (1000, Some(address(2001))));
+    assert_eq!(
+        (list.len(), list[0].address, list[999].address),
+        (1000, Some(address(2001)), Some(address(9000)))
+    );
+}
+
+#[test]
+fn what_can_be_nobodys_address_is_not_learned() {
+    let mut own = overlay(1);
+    for text in [
+        "0.0.0.0:5",
+        "1.2.3.4:0",
+        "224.0.0.1:5",
+        "255.255.255.255:5",
+        "[::]:1",
+        "[fe80::1%3]:4",
+        "[::ffff:127.0.0.1]:5",
+    ] {
+        own.handle(Moment(0), Input::Learn { address: text.parse().unwrap(), reached: false }, &NOTHING);
+    }
+    assert_eq!(own.peers(), []);
 }
 
 #[test]

@@ -138,3 +138,17 @@ fn an_advertised_address_is_used_only_after_somebody_answered_there() {
     hub.handle(Moment(0), Input::Verified { link: link(3), address: address(4444) }, &NOTHING);
     assert_eq!(sent(&receive(&mut hub, 3, result(ID, 0, None))), result(ID, 1, Some(address(4444))));
 }
+
+#[test]
+fn promise_5_whoever_opens_link_after_link_has_few_addresses_dialled() {
+    let mut own = overlay(1000);
+    let mut verified = 0;
+    for number in 0..500u16 {
+        let offering = Neighbour { advertise: Some(address(4444)), ..neighbour(2000 + number) };
+        let opened = Input::Hello { link: link(number), neighbour: offering };
+        let actions = own.handle(Moment(0), opened, &NOTHING);
+        verified += actions.iter().filter(|action| matches!(action, Action::Verify { .. })).count();
+        own.handle(Moment(0), Input::Closed { link: link(number) }, &NOTHING);
+    }
+    assert_eq!(verified, 32);
+}
