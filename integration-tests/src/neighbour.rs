@@ -168,6 +168,23 @@ impl Neighbour {
         }
     }
 
+    /// All that the peer sends on until now. What others flood is held for a moment, and sent on in the order in which it
+    /// came: `marking` floods last, and its flood is waited for.
+    pub fn lines_until_marked_by(&mut self, marking: &mut Self) -> Vec<Value> {
+        let id = new_id();
+        marking.send(&discover(&id, 2));
+        let mut lines = Vec::new();
+        loop {
+            let line = self.hear();
+            if line["type"] == "discover" && line["discover_id"] == id.as_str() {
+                // The answer to the marker is nothing that was sent on.
+                marking.lines_until_answered();
+                return lines;
+            }
+            lines.push(line);
+        }
+    }
+
     /// Sees that the peer still answers over this link, and says nothing else.
     ///
     /// # Panics

@@ -30,8 +30,9 @@ fn passed(asker: &mut Neighbour, other: &mut Neighbour, (ttl, hops): (u64, u64))
     flood["hops"] = json!(hops);
     asker.send(&flood);
     let is_answered = !asker.files_until_answered().is_empty();
-    // The other end asks, too: what it was sent before comes before the answer.
-    (other.lines_until_answered().into_iter().find(|line| line["search_id"] == id.as_str()), is_answered)
+    // What was sent on to the other end comes before what is sent on after it.
+    let sent_on = other.lines_until_marked_by(asker);
+    (sent_on.into_iter().find(|line| line["search_id"] == id.as_str()), is_answered)
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn a_flood_without_a_link_left_is_dropped_without_a_word() {
     spent["hops"] = json!(200);
     asker.send(&spent);
     asker.assert_works();
-    other.assert_works();
+    assert!(other.lines_until_marked_by(&mut asker).is_empty());
 }
 
 #[test]
@@ -93,13 +94,13 @@ fn an_id_that_comes_again_and_again_is_dropped_whatever_its_numbers_say() {
 fn as_many_floods_as_the_common_half_of_the_budget_has_all_pass() {
     let (_peer, mut asker, mut other) = peer_with_two_neighbours();
     let mut heard = 0;
-    // All that may be sent on is half of what neighbours take; each round takes one more: the discover by which
-    // it is awaited.
+    // All that may be sent on is half of what neighbours take; each round takes two more: the discovers
+    // by which it is awaited.
     for _ in 0..4 {
         let floods: String = (0..100).map(|_| line_of(&search(&new_id(), "nobody has this", 7))).collect();
         asker.session().send_raw(floods);
         asker.assert_works();
-        heard += other.lines_until_answered().len();
+        heard += other.lines_until_marked_by(&mut asker).len();
     }
     assert_eq!(heard, 400);
 }
@@ -123,7 +124,8 @@ fn floods_past_the_budget_are_dropped_and_counted_and_others_are_served() {
         flooded.count("messages_received") - received >= count as u64
     });
     assert!(is_sent.join().unwrap());
-    heard += other.lines_until_answered().len();
+    let mut marking = Neighbour::open(flooded.address());
+    heard += other.lines_until_marked_by(&mut marking).len();
     let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
     let budget = FLOODS_AT_ONCE_MAX + seconds * FLOODS_PER_SECOND_MAX;
     assert!(heard <= budget, "{heard} floods passed, and {budget} were allowed");
@@ -173,7 +175,7 @@ fn long_searches_are_answered_up_to_the_limit_and_dropped_beyond() {
         let id = new_id();
         asker.send(&search(&id, &words, 7));
         asker.assert_works();
-        let heard = other.lines_until_answered();
+        let heard = other.lines_until_marked_by(&mut asker);
         assert_eq!(heard.len(), usize::from(passes), "{} bytes", words.len());
     }
 }
