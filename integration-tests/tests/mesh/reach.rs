@@ -106,3 +106,17 @@ fn a_search_ends_by_itself_when_its_time_is_over() {
     let searched = Peer::results_within(&mesh[0], "3s", "SEARCH song");
     assert_eq!(searched.len(), 1, "{searched:?}");
 }
+
+#[test]
+fn promise_6_a_way_over_more_links_is_never_faster_so_a_ttl_reaches_whom_it_says() {
+    // 0 has two ways to 2: the copy that comes over 1 could go no further.
+    let wiring = Wiring { count: 4, links: vec![(0, 1), (0, 2), (1, 2), (2, 3)] };
+    let mesh = Mesh::start(&wiring, |number| match number {
+        3 => peer!().file("needle", b""),
+        _ => peer!(),
+    });
+    for _ in 0..10 {
+        let found = mesh.results(0, "SEARCH needle 2", 1);
+        assert_eq!(mesh.owners_and_hops(&found), [(3, 2)]);
+    }
+}
