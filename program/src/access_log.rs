@@ -8,10 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::escape::for_log;
-use crate::logging::write_event;
-
-/// The target of access lines, for `RUST_LOG`.
-const TARGET: &str = "access";
+use crate::logging::{ACCESS_TARGET, write_event};
 
 /// Writes access lines to standard error, where the log goes.
 #[derive(Debug, Clone, Copy)]
@@ -47,13 +44,13 @@ impl AccessLog {
 
     /// Writes the line, where the log takes informing ones.
     pub fn write(&self, request: &AnsweredRequest<'_>) {
-        if !log::log_enabled!(target: TARGET, log::Level::Info) {
+        if !log::log_enabled!(target: ACCESS_TARGET, log::Level::Info) {
             return;
         }
         if self.is_json {
             write_event(self.program, "request", &fields(request));
         } else {
-            log::info!(target: TARGET, "{}", text_line(request));
+            log::info!(target: ACCESS_TARGET, "{}", text_line(request));
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod command_line;
 pub mod access_log;
 pub mod logging;
+mod log_flood;
 pub mod prompt;
 pub mod terminal;
 pub mod console_input;

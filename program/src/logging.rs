@@ -12,6 +12,10 @@ use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Record};
 
 use crate::escape::for_log;
+use crate::log_flood::Bounded;
+
+/// The target of access lines, for `RUST_LOG`: one for each request, however many there are.
+pub(crate) const ACCESS_TARGET: &str = "access";
 
 /// Which log lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,11 @@ pub fn start_logging(verbosity: Verbosity, program: &'static str, format: LogFor
         LogFormat::Text => builder.format(text_line),
         LogFormat::Json => builder.format(move |out, record| json_line(out, record, program)),
     };
-    let _ = builder.try_init();
+    let logger = builder.build();
+    let filter = logger.filter();
+    if log::set_boxed_logger(Box::new(Bounded::new(logger, ACCESS_TARGET))).is_ok() {
+        log::set_max_level(filter);
+    }
 }
 
 impl Verbosity {
