@@ -10,14 +10,15 @@ here="$(cd "$(dirname "$0")/.." && pwd)"
 usage() { sed -n '2,6s/^# \{0,1\}//p' "$0"; }
 check=""
 shares=""
+[ $# -le 1 ] || { usage >&2; exit 2; }
 case "${1:-}" in
     --check) check=yes ;;
     -h | --help) usage; exit 0 ;;
     -*) usage >&2; exit 2 ;;
     "") ;;
-    *) shares="$(cd "$1" && pwd)" ;;
+    *) [ -d "$1" ] || { echo "$1 is no folder" >&2; usage >&2; exit 2; }
+       shares="$(cd "$1" && pwd)" ;;
 esac
-[ $# -le 1 ] || { usage >&2; exit 2; }
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
@@ -57,6 +58,7 @@ if [ -n "$shares" ]; then
         [ "${#folders[@]}" -lt 5 ] || break
         [ -e "$shares/peer-$number" ] || { mkdir "$shares/peer-$number"; folders+=("$shares/peer-$number"); }
     done
+    [ "${#folders[@]}" -eq 5 ] || { echo "no five folders can be had in $shares: files have the names peer-1 to peer-5" >&2; exit 1; }
 else
     for number in 1 2 3 4 5; do
         mkdir -p "$scratch/peer-$number/notes"

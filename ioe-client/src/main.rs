@@ -1,7 +1,6 @@
 //! Console and scripts for moving files to and from an ioe server or a MacTella peer.
 //!
-//! Modules stand in reading order: each one uses only modules declared below it. Only `cli`, `console` and
-//! `render` show anything.
+//! Modules stand in reading order. Only `cli`, `console` and `render` show anything.
 
 mod run;
 mod console;

@@ -103,10 +103,13 @@ impl Order<'_> {
 
     fn connect(&self, address: &Address) -> Outcome {
         let text = address.to_string();
-        match self.peer.mesh().connect(address) {
+        match self.peer.mesh().connect(address, self.interruption.ended()) {
             Ok(connected) => {
                 self.report.connected(&text, connected.was_linked);
                 Ok(())
+            }
+            Err(_) if self.interruption.is_interrupted() => {
+                Err(self.failed("connect", None, &Failure::interrupted()))
             }
             Err(error) => Err(self.failed("connect", None, &error.into())),
         }
@@ -140,7 +143,7 @@ impl Order<'_> {
     fn quit(&self) -> Step {
         let sessions = self.peer.service.sessions();
         let busy = sessions.iter().filter(|session| session.running.is_some()).count();
-        let waiting = connections(busy + self.peer.running.count());
+        let waiting = connections(busy + self.others());
         self.report.say(&format!("stopping: waiting for {waiting} with a running request"));
         Step::Quit
     }

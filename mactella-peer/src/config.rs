@@ -90,7 +90,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
     let listener = Listener::bind(&options.listen).map_err(unheard)?;
     let in_state = state.path().join(CONTROL_FILE);
-    let control = ControlSocket::open(options.control.as_deref().unwrap_or(&in_state))?;
+    let control = ControlSocket::open(&shown(options.control.as_deref().unwrap_or(&in_state)))?;
     let hello = Hello::of_client(&agent, &process_id);
     let settings = settings(options, (agent, process_id), listener.address(), state.path());
     let connections_max = number(options.max_connections);
@@ -136,10 +136,15 @@ fn ways(options: &Options, hello: Hello) -> Ways {
         drain_timeout: options.drain_timeout,
         console: options.console,
         wait: options.wait,
-        folder: options.folder.clone(),
+        folder: shown(&options.folder),
         hello,
-        summary: format!("sharing {}", options.folder.display()),
+        summary: format!("sharing {}", shown(&options.folder).display()),
     }
+}
+
+/// The path from the root on: whoever attaches may stand elsewhere.
+fn shown(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Plain text beyond this machine only where someone said so.

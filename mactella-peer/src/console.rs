@@ -46,9 +46,10 @@ impl Console {
         }
     }
 
-    /// Asks to stop once the lines before have ended.
+    /// Asks to stop: at a terminal at once, for a person sees what still runs; else once the lines before have ended,
+    /// as a script wants it.
     pub(crate) fn quit(&self, stop: &StopHandle) {
-        if !self.put(Line::Quit(stop.clone())) {
+        if io::stdin().is_terminal() || !self.put(Line::Quit(stop.clone())) {
             stop.drain();
         }
     }

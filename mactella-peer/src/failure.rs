@@ -34,6 +34,7 @@ impl From<AskError> for Failure {
         match error {
             AskError::NoLinks => Self::new(Code::NotConnected, error.to_string()),
             AskError::Stopping => stopping(),
+            AskError::NoId => Self::local(error.to_string()),
         }
     }
 }

@@ -11,12 +11,14 @@ mod dial;
 mod link;
 mod queue;
 mod event;
+mod answer;
 
-pub(crate) use asked::{AskError, Asked, ConnectError, FoundFile, FoundPeer, Handle};
+pub(crate) use answer::{AskError, ConnectError, FoundFile, FoundPeer};
+pub(crate) use asked::{Asked, Handle};
 pub(crate) use event::{NeighbourStatus, NetworkStatus, Unreachable};
 
 use crate::overlay::{Index, Overlay, Own, PeerId};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use event::Event;
 use gate::Gate;
 use owner::Owner;
@@ -151,14 +153,24 @@ impl Shared {
     }
 
     /// Puts a question to the owner and waits for its answer; `None` where the owner is gone, or ends meanwhile.
+    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Event) -> Option<T> {
+        self.ask_until(&never(), question)
+    }
+
+    /// As [`Shared::ask`]; `None` also when `ended` is closed first.
     ///
     /// A channel keeps what nobody takes out of it any more, so the answer's own channel would stay open.
-    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Event) -> Option<T> {
+    fn ask_until<T>(
+        &self,
+        ended: &Receiver<Infallible>,
+        question: impl FnOnce(Sender<T>) -> Event,
+    ) -> Option<T> {
         let (reply, answer) = bounded(1);
         self.events.send(question(reply)).ok()?;
         select! {
             recv(answer) -> answer => answer.ok(),
             recv(self.gone) -> _ => answer.try_recv().ok(),
+            recv(ended) -> _ => answer.try_recv().ok(),
         }
     }
 

@@ -12,7 +12,7 @@ mod flood;
 mod home;
 mod book;
 mod memory;
-mod share;
+mod portion;
 mod link;
 mod budget;
 mod counters;
@@ -30,7 +30,7 @@ use core::net::SocketAddr;
 use link::Link;
 use memory::Memory;
 use neighbours::VERIFICATIONS;
-use share::Shares;
+use portion::Portions;
 use std::sync::Arc;
 use wire::message::LinkMessage;
 
@@ -56,7 +56,7 @@ pub struct Overlay {
     /// Links that ever opened: tells which were there when a search passed.
     link_number: u32,
     memory: Memory,
-    shares: Shares,
+    portions: Portions,
     verifications: Budget,
     book: Book,
     counters: Counters,
@@ -72,7 +72,7 @@ impl Overlay {
             links: Vec::new(),
             link_number: 0,
             memory: Memory::default(),
-            shares: Shares::default(),
+            portions: Portions::default(),
             verifications: Budget::full(Moment::default(), VERIFICATIONS),
             book: Book::new(own.addresses, own.seed),
             counters: Counters::default(),

@@ -135,8 +135,7 @@ impl<'a> Report<'a> {
     /// A known peer that could not be asked.
     pub(crate) fn unreachable(&self, peer: &Unreachable) {
         let Unreachable { name, why } = peer;
-        let why = if why.contains(name.as_str()) { why.clone() } else { format!("{name}: {why}") };
-        self.note(format_args!("a known peer cannot be reached now: {why}"));
+        self.note(format_args!("a known peer cannot be reached now: {name}: {why}"));
     }
 
     pub(crate) fn got(&self, got: &Got) {
@@ -175,12 +174,17 @@ impl<'a> Report<'a> {
     pub(crate) fn peer(&self, peer: &PeerStatus) {
         let name = &*peer.name;
         let address = peer.address.map_or_else(|| name.to_owned(), |address| address.to_string());
-        let PeerStatus { linked, known, reached, .. } = *peer;
+        let PeerStatus { linked, known, learned, reached, .. } = *peer;
         if self.style.is_json {
-            let line = PeerLine { command: "peers", address, name, linked, known, reached };
+            let line = PeerLine { command: "peers", address, name, linked, known, learned, reached };
             return self.sink.result(&json_line(&line));
         }
-        let origin = if known { "known" } else { "learned" };
+        // Whoever dialled us is in the list only while its link stands.
+        let origin = match (known, learned) {
+            (true, _) => "known",
+            (false, true) => "learned",
+            (false, false) => "visitor",
+        };
         let state = match (linked, reached) {
             (true, _) => "linked",
             (false, true) => "not linked",

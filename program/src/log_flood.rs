@@ -20,8 +20,11 @@ pub(crate) struct Bounded<L> {
     /// The target that has no bound.
     unbounded: &'static str,
     /// As many entries as there are places that log.
-    places: Mutex<HashMap<(Option<&'static str>, Option<u32>), Place>>,
+    places: Mutex<HashMap<Site, Place>>,
 }
+
+/// A place in the code: its file and its line.
+type Site = (Option<&'static str>, Option<u32>);
 
 /// What one place may still log.
 #[derive(Debug)]

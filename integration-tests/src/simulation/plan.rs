@@ -55,7 +55,7 @@ fn put_copies(network: &mut Network, options: &Options, number: usize, dice: &mu
     // Somebody must be left who asks.
     while holders.len() < options.copies.min(options.peers.saturating_sub(1)) {
         let holder = draw(dice, options.peers, |peer| holders.contains(&peer));
-        network.put(holder, &format!("music/{holder}/Song {number} (live).mp3"));
+        network.put(holder, &format!("music/of x{holder}/Song {number} (live).mp3"));
         holders.insert(holder);
     }
     holders

@@ -37,7 +37,7 @@ pub(super) fn search(order: &Order<'_>, wanted: &Wanted, ttl: u8) -> Outcome {
 pub(super) fn discover(order: &Order<'_>, ttl: u8) -> Outcome {
     let mut seen = HashSet::new();
     let failed = |failure: Failure| order.failed("discover", None, &failure);
-    let asked = asked(order, order.peer.mesh().discover(ttl)).map_err(failed)?;
+    let asked = asked(order, order.peer.mesh().discover(ttl, order.interruption.ended())).map_err(failed)?;
     let discovered = take_all(order, &asked, &mut |peer| {
         if seen.len() < RESULTS_MAX && seen.insert(peer.address) {
             order.report.discovered(peer);
@@ -57,12 +57,15 @@ pub(super) fn find(
     ttl: u8,
     take: &mut dyn FnMut(FoundFile),
 ) -> Result<(), Failure> {
-    let asked = asked(order, order.peer.mesh().search(wanted.clone(), ttl))?;
+    let asked = asked(order, order.peer.mesh().search(wanted.clone(), ttl, order.interruption.ended()))?;
     take_all(order, &asked, take)
 }
 
 /// Names the known peers that cannot be asked, whether or not anybody else was.
 fn asked<T>(order: &Order<'_>, asked: Result<Asked<T>, AskError>) -> Result<Asked<T>, Failure> {
+    if order.interruption.is_interrupted() {
+        return Err(Failure::interrupted());
+    }
     if asked.as_ref().err() != Some(&AskError::Stopping) {
         order.peer.mesh().unreachable().iter().for_each(|peer| order.report.unreachable(peer));
     }

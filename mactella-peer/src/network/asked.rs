@@ -1,14 +1,12 @@
 //! How commands ask the mesh side, from any thread. Must not know how answers come about.
 
 use super::Shared;
+use super::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use super::event::{Ask, Event, NetworkStatus, Unreachable};
 use crate::overlay::{PeerStatus, Wanted};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::net::SocketAddr;
+use std::convert::Infallible;
 use std::sync::Arc;
-use thiserror::Error;
-use wire::digest::Digest;
-use wire::error_code::ErrorCode;
 use wire::message::FloodId;
 use wire::net::Address;
 
@@ -27,78 +25,43 @@ pub(crate) struct Asked<T> {
     shared: Arc<Shared>,
 }
 
-/// One file of one holder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundFile {
-    /// As its holder says it: to be checked before it becomes a path.
-    pub(crate) path: String,
-    pub(crate) byte_count: u64,
-    pub(crate) digest: Option<Digest>,
-    pub(crate) address: SocketAddr,
-    pub(crate) hops: u8,
-}
-
-/// One peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FoundPeer {
-    pub(crate) address: SocketAddr,
-    pub(crate) hops: u8,
-    /// Whether it is new in the peer list.
-    pub(crate) added: bool,
-}
-
-/// Why nothing was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum AskError {
-    #[error("no link to any other peer: CONNECT to one first")]
-    NoLinks,
-    #[error("this peer is stopping")]
-    Stopping,
-}
-
-/// A link to the peer that was named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Connected {
-    /// Whether it stood already.
-    pub(crate) was_linked: bool,
-}
-
-/// Why there is no link.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum ConnectError {
-    #[error("{0}")]
-    Unreachable(String),
-    #[error("{why}")]
-    Refused { code: ErrorCode, why: String },
-    #[error("that is this very peer")]
-    Itself,
-    #[error("this peer is stopping")]
-    Stopping,
-}
-
 impl Handle {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
     }
 
-    /// Floods a search. Known peers without a link are dialled first, and waited for briefly.
-    pub(crate) fn search(&self, wanted: Wanted, ttl: u8) -> Result<Asked<FoundFile>, AskError> {
+    /// Floods a search. Known peers without a link are dialled first, and waited for briefly, until `ended`.
+    pub(crate) fn search(
+        &self,
+        wanted: Wanted,
+        ttl: u8,
+        ended: &Receiver<Infallible>,
+    ) -> Result<Asked<FoundFile>, AskError> {
         let (found, results) = bounded(RESULTS_MAX);
-        let id = self.ask(|reply| Ask::Search { wanted, ttl, found, reply }).ok_or(AskError::Stopping)??;
-        Ok(Asked { results, id, shared: Arc::clone(&self.0) })
+        let id = self.0.ask_until(ended, |reply| Event::Ask(Ask::Search { wanted, ttl, found, reply }));
+        Ok(Asked { results, id: id.ok_or(AskError::Stopping)??, shared: Arc::clone(&self.0) })
     }
 
     /// Floods a discover, likewise.
-    pub(crate) fn discover(&self, ttl: u8) -> Result<Asked<FoundPeer>, AskError> {
+    pub(crate) fn discover(
+        &self,
+        ttl: u8,
+        ended: &Receiver<Infallible>,
+    ) -> Result<Asked<FoundPeer>, AskError> {
         let (found, results) = bounded(RESULTS_MAX);
-        let id = self.ask(|reply| Ask::Discover { ttl, found, reply }).ok_or(AskError::Stopping)??;
-        Ok(Asked { results, id, shared: Arc::clone(&self.0) })
+        let id = self.0.ask_until(ended, |reply| Event::Ask(Ask::Discover { ttl, found, reply }));
+        Ok(Asked { results, id: id.ok_or(AskError::Stopping)??, shared: Arc::clone(&self.0) })
     }
 
     /// Opens a link to that peer, and keeps it as known.
-    pub(crate) fn connect(&self, address: &Address) -> Result<Connected, ConnectError> {
+    pub(crate) fn connect(
+        &self,
+        address: &Address,
+        ended: &Receiver<Infallible>,
+    ) -> Result<Connected, ConnectError> {
         let address = address.clone();
-        self.ask(|reply| Ask::Connect { address, reply }).ok_or(ConnectError::Stopping)?
+        let connected = self.0.ask_until(ended, |reply| Event::Ask(Ask::Connect { address, reply }));
+        connected.ok_or(ConnectError::Stopping)?
     }
 
     /// Forgets learned addresses; tells how many.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use wire::connection::{Connection, OpeningError, say_hello};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, Welcome};
-use wire::net::{Address, dial};
+use wire::net::{Address, DialError, dial};
 
 /// The longest wait for a neighbour to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,6 +21,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Unopened {
     code: Option<ErrorCode>,
     why: String,
+}
+
+/// Whoever is told knows the address already.
+impl From<DialError> for Unopened {
+    fn from(error: DialError) -> Self {
+        let why = match error {
+            DialError::Unresolved { source, .. } | DialError::Unreachable { source, .. } => {
+                source.to_string()
+            }
+            DialError::PlainBeyondLoopback { .. } => {
+                "it is not on this machine, and this peer was not started with --plaintext".to_owned()
+            }
+        };
+        Self { code: None, why }
+    }
 }
 
 impl Shared {
@@ -41,7 +56,7 @@ impl Shared {
         let _watched = self.cancel.watch(&end.closer);
         let opened = Event::Opened { link, name, neighbour, end: end.clone() };
         if self.events.send(opened).is_ok() {
-            self.run_link(link, peer, connection, &end);
+            self.run_link(link, neighbour, connection, &end);
         }
     }
 
@@ -64,13 +79,13 @@ impl Shared {
         let (connection, welcome) = self.open(&address, self.hello.clone())?;
         match welcome.role {
             Role::Peer => Ok((connection, welcome)),
-            _ => Err(Unopened { code: None, why: format!("{name} is no peer") }),
+            _ => Err(Unopened { code: None, why: "it is no peer".to_owned() }),
         }
     }
 
     fn open(&self, address: &Address, hello: Hello) -> Result<(Connection, Welcome), Unopened> {
-        let mut connection = dial(address, PATIENCE, self.plaintext, self.cancel.wake())
-            .map_err(|error| Unopened { code: None, why: error.to_string() })?;
+        let mut connection =
+            dial(address, PATIENCE, self.plaintext, self.cancel.wake()).map_err(Unopened::from)?;
         let _watched = self.cancel.watch(&connection.closer());
         let advertise = self.advertised_from(connection.local_address());
         match say_hello(&mut connection, &Hello { advertise, ..hello }) {

@@ -1,6 +1,6 @@
 //! Everything that can happen to the mesh side, as one closed set. Must not know what is done about it.
 
-use super::asked::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
+use super::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use super::queue::Queue;
 use crate::overlay::{Counters, LinkId, Neighbour, PeerId, PeerStatus, Wanted};
 use crossbeam_channel::Sender;

@@ -38,7 +38,7 @@ impl Gate {
         let mut words = self.host.welcome.clone();
         words.advertise = self.shared.advertised_from(connection.local_address());
         match welcome(&mut connection, &words) {
-            Ok(()) => self.shared.run_link(link, neighbour.peer, connection, &end),
+            Ok(()) => self.shared.run_link(link, neighbour, connection, &end),
             Err(error) => {
                 tell_unopened(slot, &error);
                 let _ = self.shared.events.send(Event::Closed { link });

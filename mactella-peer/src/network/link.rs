@@ -3,7 +3,7 @@
 use super::Shared;
 use super::event::{Event, LinkEnd};
 use super::queue::{Next, Queue};
-use crate::overlay::{LinkId, PeerId};
+use crate::overlay::{LinkId, Neighbour};
 use crossbeam_channel::{Receiver, bounded};
 use std::io;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl Shared {
     }
 
     /// Serves a link until it ends, and tells the owner that it did.
-    pub(super) fn run_link(&self, link: LinkId, peer: PeerId, connection: Connection, end: &LinkEnd) {
-        let address = connection.address();
+    pub(super) fn run_link(&self, link: LinkId, neighbour: Neighbour, connection: Connection, end: &LinkEnd) {
+        let Neighbour { peer, address, .. } = neighbour;
         log::info!("link {} with {address}, peer {peer}", link.0);
         if let Err(error) = self.serve_link(link, connection, end) {
             log::warn!("link {} with {address} cannot be served: {error}", link.0);

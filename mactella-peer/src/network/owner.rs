@@ -145,7 +145,7 @@ impl Owner {
                     held.end.closer.close();
                 }
             }
-            Action::Dial { name } => self.dial(name),
+            Action::Dial { name } => self.dial(&name),
             Action::Verify { link, peer, address } => self.verify(link, peer, address),
             Action::Found { id, address, hops, files } => self.collectors.files(id, (address, hops), files),
             Action::Discovered { id, address, hops, added } => {
@@ -206,7 +206,18 @@ impl Owner {
         self.failures.remove(name);
         self.links.insert(link, Held { end, neighbour, dialled: true });
         self.handle(Input::Opened { link, name: Arc::clone(name), neighbour });
-        self.conclude_connect(name, Some(neighbour.address), Ok(self.links.contains_key(&link)));
+        let outcome = self.outcome_of(link, neighbour);
+        self.conclude_connect(name, Some(neighbour.address), outcome);
+    }
+
+    /// Whether a link that opened stands, or another one to the same peer does; else why it does not.
+    fn outcome_of(&self, link: LinkId, neighbour: Neighbour) -> Result<bool, (Option<ErrorCode>, String)> {
+        let is_same = |held: &Held| held.neighbour.peer == neighbour.peer;
+        if self.links.contains_key(&link) || self.links.values().any(is_same) {
+            return Ok(self.links.contains_key(&link));
+        }
+        let why = "this peer has as many links as it may: see --max-links".to_owned();
+        Err((Some(ErrorCode::Busy), why))
     }
 
     fn dial_failed(&mut self, name: &Arc<str>, code: Option<ErrorCode>, why: String) {
@@ -227,13 +238,13 @@ impl Owner {
         self.handle(Input::Closed { link });
     }
 
-    fn dial(&mut self, name: Arc<str>) {
+    fn dial(&mut self, name: &Arc<str>) {
         if self.is_stopping {
             return;
         }
-        let (shared, dialled) = (Arc::clone(&self.shared), Arc::clone(&name));
+        let (shared, dialled) = (Arc::clone(&self.shared), Arc::clone(name));
         if !self.spawn("link", move || shared.dial_link(dialled)) {
-            self.handle(Input::DialFailed { name });
+            self.dial_failed(name, None, "too many links are being opened".to_owned());
         }
     }
 

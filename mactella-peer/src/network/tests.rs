@@ -1,6 +1,6 @@
 //! Peers in one process, with real links between them.
 
-use super::asked::Connected;
+use super::answer::Connected;
 use super::*;
 use crate::overlay::Wanted;
 use shared_folder::catalogue::Catalogue;
@@ -14,6 +14,7 @@ use wire::net::Listener;
 use wire::net::service::{Admission, Service};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const LINKS_MAX: usize = 4;
 
 struct Names(Vec<String>);
 
@@ -58,7 +59,7 @@ impl Peer {
             listening: listener.address(),
             advertise: None,
             peers: peers.iter().copied().map(Address::from).collect(),
-            links_max: 8,
+            links_max: LINKS_MAX,
             plaintext: false,
             state: state.path().to_owned(),
         };
@@ -86,7 +87,7 @@ impl Peer {
     }
 
     fn search(&self, words: &str, count: usize) -> Vec<FoundFile> {
-        let asked = self.network.handle().search(Wanted::Words(words.into()), 7).unwrap();
+        let asked = self.network.handle().search(Wanted::Words(words.into()), 7, &never()).unwrap();
         (0..count).map(|_| asked.results.recv_timeout(PATIENCE).unwrap()).collect()
     }
 }
@@ -111,7 +112,7 @@ fn a_discover_fills_the_peer_list_and_a_restart_keeps_it() {
     let second = Peer::start("b", &[first.address()]);
     let third = Peer::start("c", &[second.address()]);
     second.await_links(2);
-    let asked = third.network.handle().discover(7).unwrap();
+    let asked = third.network.handle().discover(7, &never()).unwrap();
     let found: Vec<_> = (0..2).map(|_| asked.results.recv_timeout(PATIENCE).unwrap()).collect();
     assert!(found.contains(&FoundPeer { address: first.address(), hops: 2, added: true }));
     assert!(found.contains(&FoundPeer { address: second.address(), hops: 1, added: false }));
@@ -140,14 +141,26 @@ fn connect_opens_a_link_once_and_says_what_it_met() {
     let (first, second) = (Peer::start("a", &[]), Peer::start("b", &[]));
     let handle = first.network.handle();
     let there = Address::from(second.address());
-    assert_eq!(handle.connect(&there), Ok(Connected { was_linked: false }));
-    assert_eq!(handle.connect(&there), Ok(Connected { was_linked: true }));
-    assert_eq!(handle.connect(&Address::from(first.address())), Err(ConnectError::Itself));
+    assert_eq!(handle.connect(&there, &never()), Ok(Connected { was_linked: false }));
+    assert_eq!(handle.connect(&there, &never()), Ok(Connected { was_linked: true }));
+    assert_eq!(handle.connect(&Address::from(first.address()), &never()), Err(ConnectError::Itself));
     drop(second);
     first.await_links(0);
-    assert!(matches!(handle.connect(&there), Err(ConnectError::Unreachable(_))));
-    assert!(matches!(handle.search(Wanted::Words("x".into()), 7), Err(AskError::NoLinks)));
+    assert!(matches!(handle.connect(&there, &never()), Err(ConnectError::Unreachable(_))));
+    assert!(matches!(handle.search(Wanted::Words("x".into()), 7, &never()), Err(AskError::NoLinks)));
     assert_eq!(handle.unreachable()[0].name, there.to_string());
+}
+
+#[test]
+fn connect_where_no_link_has_room_is_no_success() {
+    let first = Peer::start("a", &[]);
+    let others: Vec<_> = (0..LINKS_MAX).map(|_| Peer::start("b", &[first.address()])).collect();
+    first.await_links(LINKS_MAX);
+    let one_more = Peer::start("c", &[]);
+    let there = Address::from(one_more.address());
+    let refused = first.network.handle().connect(&there, &never()).unwrap_err();
+    assert!(matches!(refused, ConnectError::Refused { code: ErrorCode::Busy, .. }), "{refused}");
+    drop(others);
 }
 
 #[test]
@@ -155,7 +168,7 @@ fn two_that_know_each_other_keep_one_link() {
     let first = Peer::start("a", &[]);
     let second = Peer::start("b", &[first.address()]);
     first.await_links(1);
-    assert!(first.network.handle().connect(&Address::from(second.address())).is_ok());
+    assert!(first.network.handle().connect(&Address::from(second.address()), &never()).is_ok());
     first.await_links(1);
     second.await_links(1);
 }
@@ -180,12 +193,12 @@ fn a_stop_ends_links_and_searches_at_once() {
     let first = Peer::start("a", &[]);
     let second = Peer::start("b", &[first.address()]);
     first.await_links(1);
-    let asked = second.network.handle().search(Wanted::Words("nothing".into()), 7).unwrap();
+    let asked = second.network.handle().search(Wanted::Words("nothing".into()), 7, &never()).unwrap();
     let begun = Instant::now();
     second.network.stop();
     assert!(asked.results.recv().is_err());
     first.await_links(0);
-    assert!(matches!(second.network.handle().discover(7), Err(AskError::Stopping)));
+    assert!(matches!(second.network.handle().discover(7, &never()), Err(AskError::Stopping)));
     second.service.drain();
     second.service.emptied().recv_timeout(PATIENCE).unwrap();
     assert!(begun.elapsed() < PATIENCE);

@@ -23,7 +23,7 @@ impl Overlay {
     pub(super) fn search(&mut self, turn: &mut Turn<'_>, id: FloodId, wanted: Wanted, ttl: u8) {
         let reach = Reach { ttl: ttl.clamp(1, TTL_MAX), hops: 0 };
         self.memory.note(id, Source::Own, self.link_number);
-        self.shares.count_own(turn.now, self.links.len());
+        self.portions.count_own(turn.now, self.links.len());
         self.send_on(turn, None, LinkMessage::Search(search_message(id, wanted, reach)));
     }
 
@@ -31,7 +31,7 @@ impl Overlay {
     pub(super) fn discover(&mut self, turn: &mut Turn<'_>, id: FloodId, ttl: u8) {
         let ttl = ttl.clamp(1, TTL_MAX);
         self.memory.note(id, Source::Own, self.link_number);
-        self.shares.count_own(turn.now, self.links.len());
+        self.portions.count_own(turn.now, self.links.len());
         self.send_on(turn, None, LinkMessage::Discover(Discover { discover_id: id, ttl, hops: 0 }));
     }
 
@@ -93,7 +93,7 @@ impl Overlay {
             self.counters.over_budget_dropped += 1;
             return None;
         }
-        if reach.ttl > 0 && !self.shares.admits(turn.now, link, links) {
+        if reach.ttl > 0 && !self.portions.admits(turn.now, link, links) {
             self.counters.held_back += 1;
             reach.ttl = 0;
         }

@@ -1,7 +1,6 @@
 //! One link as the overlay sees it. Must not know what is sent over it.
 
 use super::budget::{Budget, Rate};
-use super::share::SHARED;
 use super::{LinkId, Moment, Neighbour, PeerId};
 use core::net::SocketAddr;
 use wire::limits::{
@@ -11,6 +10,9 @@ use wire::limits::{
 
 const FLOODS: Rate = Rate::new(FLOODS_AT_ONCE_MAX, FLOODS_PER_SECOND_MAX);
 const RESULTS: Rate = Rate::new(RESULTS_AT_ONCE_MAX, RESULTS_PER_SECOND_MAX);
+
+/// Half of what a neighbour takes from us: one is whoever's comes first, the other is divided.
+pub(super) const HALF: Rate = Rate::new(FLOODS_AT_ONCE_MAX / 2, FLOODS_PER_SECOND_MAX / 2);
 
 /// A link that stands.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(super) struct Link {
     floods: Budget,
     results: Budget,
     /// Its part of what this peer may send on.
-    pub(super) share: Budget,
+    pub(super) portion: Budget,
 }
 
 impl Link {
@@ -41,7 +43,7 @@ impl Link {
             remembered: 0,
             floods: Budget::full(now, FLOODS),
             results: Budget::full(now, RESULTS),
-            share: Budget::full(now, SHARED),
+            portion: Budget::full(now, HALF),
         }
     }
 

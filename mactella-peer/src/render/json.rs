@@ -52,6 +52,7 @@ pub(super) struct PeerLine<'a> {
     pub(super) name: &'a str,
     pub(super) linked: bool,
     pub(super) known: bool,
+    pub(super) learned: bool,
     pub(super) reached: bool,
 }
 

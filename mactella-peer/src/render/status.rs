@@ -58,6 +58,9 @@ impl ShownStatus {
         lines.extend(self.network.neighbours.iter().map(neighbour));
         lines.push(summary(&sessions));
         lines.extend(sessions.iter().map(ToString::to_string));
+        if self.commands > 0 {
+            lines.push(format!("{} of this peer's own commands running", self.commands));
+        }
         lines.push(self.files());
         lines.extend(self.counters());
         lines

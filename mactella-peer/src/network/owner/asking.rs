@@ -1,7 +1,7 @@
 //! What commands ask of the owner: at once, or after known peers have been dialled.
 
 use super::Owner;
-use crate::network::asked::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
+use crate::network::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use crate::network::event::Ask;
 use crate::overlay::{Input, Wanted};
 use crossbeam_channel::Sender;
@@ -176,7 +176,7 @@ impl Owner {
         if self.overlay.link_count() == 0 {
             return Err(AskError::NoLinks);
         }
-        let id = FloodId(program::process_id::random_number().map_err(|_| AskError::Stopping)?);
+        let id = FloodId(program::process_id::random_number().map_err(|_| AskError::NoId)?);
         match flood {
             Flood::Search { wanted, ttl, found } => {
                 self.collectors.add(id, Results::Files(found));
@@ -204,7 +204,7 @@ impl Owner {
                 || self.overlay.peers().iter().any(|peer| peer.name == name && peer.dialling);
             self.connecting.push(Connecting { name: Arc::clone(&name), reply });
             if !is_dialled {
-                self.dial(name);
+                self.dial(&name);
             }
         }
     }

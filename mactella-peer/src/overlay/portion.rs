@@ -7,38 +7,34 @@
 
 use super::Moment;
 use super::budget::{Budget, Rate};
-use super::link::Link;
-use wire::limits::{FLOODS_AT_ONCE_MAX, FLOODS_PER_SECOND_MAX};
-
-/// Either half.
-pub(super) const SHARED: Rate = Rate::new(FLOODS_AT_ONCE_MAX / 2, FLOODS_PER_SECOND_MAX / 2);
+use super::link::{HALF, Link};
 
 /// The half that is whoever's comes first, and the user's part of the other one.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(super) struct Portions {
     common: Budget,
     own: Budget,
 }
 
-impl Default for Shares {
+impl Default for Portions {
     fn default() -> Self {
-        let full = Budget::full(Moment::default(), SHARED);
+        let full = Budget::full(Moment::default(), HALF);
         Self { common: full, own: full }
     }
 }
 
-impl Shares {
+impl Portions {
     /// Whether one more flood of that neighbour may be sent on; `links` stand.
     pub(super) fn admits(&mut self, now: Moment, link: &mut Link, links: usize) -> bool {
-        self.common.take(now, SHARED) || link.share.take(now, part(links))
+        self.common.take(now, HALF) || link.portion.take(now, part(links))
     }
 
     /// The user floods: that is always sent, and counted.
     pub(super) fn count_own(&mut self, now: Moment, links: usize) {
-        let _ = self.common.take(now, SHARED) || self.own.take(now, part(links));
+        let _ = self.common.take(now, HALF) || self.own.take(now, part(links));
     }
 }
 
 fn part(links: usize) -> Rate {
-    SHARED.divided_by(links + 1)
+    HALF.divided_by(links + 1)
 }
