@@ -32,7 +32,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
 use wire::message::Hello;
 use wire::net::Address;
 use wire::net::service::Serve;
@@ -101,7 +100,7 @@ impl Network {
         let owner = Owner::new(Arc::clone(&shared), overlay, index, remembered);
         let peers = settings.peers;
         let run = move || {
-            owner.run(received, &peers, Instant::now());
+            owner.run(received, &peers);
             drop(alive);
         };
         let owner = Builder::new().name("overlay".into()).spawn(run)?;

@@ -11,7 +11,7 @@ use wire::message::FloodId;
 use wire::net::Address;
 
 /// Results that wait for the command to take them. Exceeded: dropped, as a person could not read them either.
-const RESULTS_MAX: usize = 4096;
+const RESULTS_WAITING_MAX: usize = 4096;
 
 /// Asks the mesh side.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Handle {
         ttl: u8,
         ended: &Receiver<Infallible>,
     ) -> Result<Asked<FoundFile>, AskError> {
-        let (found, results) = bounded(RESULTS_MAX);
+        let (found, results) = bounded(RESULTS_WAITING_MAX);
         let id = self.0.ask_until(ended, |reply| Event::Ask(Ask::Search { wanted, ttl, found, reply }));
         Ok(Asked { results, id: id.ok_or(AskError::Stopping)??, shared: Arc::clone(&self.0) })
     }
@@ -48,7 +48,7 @@ impl Handle {
         ttl: u8,
         ended: &Receiver<Infallible>,
     ) -> Result<Asked<FoundPeer>, AskError> {
-        let (found, results) = bounded(RESULTS_MAX);
+        let (found, results) = bounded(RESULTS_WAITING_MAX);
         let id = self.0.ask_until(ended, |reply| Event::Ask(Ask::Discover { ttl, found, reply }));
         Ok(Asked { results, id: id.ok_or(AskError::Stopping)??, shared: Arc::clone(&self.0) })
     }

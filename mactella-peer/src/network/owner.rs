@@ -42,8 +42,8 @@ pub(super) struct Owner {
     links: BTreeMap<LinkId, Held>,
     /// Floods of others that are about to be sent on.
     held_floods: HeldFloods,
-    /// Links that asked to be let in; each waits for its verdict only while its event is handled.
-    asking: Option<(LinkId, Held, Sender<Verdict>)>,
+    /// The link whose `hello` is being handled, until its verdict.
+    knocking: Option<(LinkId, Held, Sender<Verdict>)>,
     collectors: Collectors,
     /// Searches that wait until known peers have been dialled.
     waiting: Vec<Waiting>,
@@ -79,7 +79,7 @@ impl Owner {
             begun: Instant::now(),
             links: BTreeMap::new(),
             held_floods: HeldFloods::default(),
-            asking: None,
+            knocking: None,
             collectors: Collectors::default(),
             waiting: Vec::new(),
             connecting: Vec::new(),
@@ -90,8 +90,7 @@ impl Owner {
     }
 
     /// Runs until the end is wanted, then ends and joins every thread that it started.
-    pub(super) fn run(mut self, events: Receiver<Event>, peers: &[Address], begun: Instant) {
-        self.begun = begun;
+    pub(super) fn run(mut self, events: Receiver<Event>, peers: &[Address]) {
         self.remember(peers);
         loop {
             match events.recv_timeout(self.pause()) {
@@ -180,13 +179,13 @@ impl Owner {
             let _ = reply.send(Verdict::Refuse(ErrorCode::Stopping, "this peer is stopping"));
             return;
         }
-        self.asking = Some((link, Held { end, neighbour, dialled: false }, reply));
+        self.knocking = Some((link, Held { end, neighbour, dialled: false }, reply));
         self.handle(Input::Hello { link, neighbour });
-        self.asking = None;
+        self.knocking = None;
     }
 
     fn admit(&mut self, link: LinkId) {
-        if let Some((_, held, reply)) = self.asking.take_if(|(asking, ..)| *asking == link) {
+        if let Some((_, held, reply)) = self.knocking.take_if(|(knocking, ..)| *knocking == link) {
             self.links.insert(link, held);
             // If it has left meanwhile, its thread says so.
             let _ = reply.send(Verdict::Welcome);
@@ -194,7 +193,7 @@ impl Owner {
     }
 
     fn refuse(&mut self, code: ErrorCode, message: &'static str) {
-        if let Some((_, _, reply)) = self.asking.take() {
+        if let Some((_, _, reply)) = self.knocking.take() {
             let _ = reply.send(Verdict::Refuse(code, message));
         }
     }

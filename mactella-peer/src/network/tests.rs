@@ -6,7 +6,7 @@ use crate::overlay::Wanted;
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::Folder;
 use shared_folder::serve::{Observe, RequestRecord, Rules, Share};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
 use wire::message::link::FileResult;
 use wire::message::{ByteCount, Role};

@@ -223,16 +223,6 @@ pub enum Action {
     },
 }
 
-impl fmt::Display for CloseReason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Itself => "this peer reached itself",
-            Self::Double => "another link to the same peer stands",
-            Self::Full => "as many links stand as there is room for",
-        })
-    }
-}
-
 /// Why a link that stood, or was about to, is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
@@ -242,4 +232,14 @@ pub enum CloseReason {
     Double,
     /// As many links stand as there is room for.
     Full,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Itself => "this peer reached itself",
+            Self::Double => "another link to the same peer stands",
+            Self::Full => "as many links stand as there is room for",
+        })
+    }
 }

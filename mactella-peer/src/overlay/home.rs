@@ -11,6 +11,17 @@ use wire::limits::{RESULT_BYTES_MAX, SEARCH_FILES_MAX, TTL_MAX};
 use wire::message::link::{DiscoverResult, SearchResult};
 use wire::message::{FloodId, LinkMessage};
 
+/// What both sorts of results say of themselves.
+struct Arrived {
+    id: FloodId,
+    hops: u8,
+    address: Option<SocketAddr>,
+    /// How many files or peers it brings.
+    brought: usize,
+    /// Whether it says nothing impossible about them.
+    is_sound: bool,
+}
+
 /// A result that may go home.
 struct Homeward {
     to: Source,
@@ -30,8 +41,8 @@ impl Overlay {
     ) {
         let (id, brought) = (result.search_id, result.files.len());
         let is_sound = brought > 0 && brought <= SEARCH_FILES_MAX && encoded_len(&result) <= RESULT_BYTES_MAX;
-        let head = (id, result.hops, result.address);
-        let Some(homeward) = self.homeward(turn, place, head, is_sound.then_some(brought)) else { return };
+        let arrived = Arrived { id, hops: result.hops, address: result.address, brought, is_sound };
+        let Some(homeward) = self.homeward(turn, place, &arrived) else { return };
         result.files.truncate(homeward.allowed);
         let (address, hops) = (homeward.address, homeward.hops);
         match homeward.to {
@@ -50,10 +61,9 @@ impl Overlay {
         result: &DiscoverResult,
     ) {
         let id = result.discover_id;
-        let head = (id, result.hops, result.address);
-        let Some(Homeward { to, address, hops, .. }) = self.homeward(turn, place, head, Some(1)) else {
-            return;
-        };
+        let (hops, address) = (result.hops, result.address);
+        let arrived = Arrived { id, hops, address, brought: 1, is_sound: true };
+        let Some(Homeward { to, address, hops, .. }) = self.homeward(turn, place, &arrived) else { return };
         match to {
             Source::Own => {
                 let is_neighbour = self.links.iter().any(|link| link.address == address);
@@ -67,16 +77,10 @@ impl Overlay {
         }
     }
 
-    /// Checks a result from the link at `place` that brings so many files or peers; `None` where it says something
-    /// impossible.
-    fn homeward(
-        &mut self,
-        turn: &Turn<'_>,
-        place: usize,
-        (id, hops, address): (FloodId, u8, Option<SocketAddr>),
-        brought: Option<usize>,
-    ) -> Option<Homeward> {
+    /// Checks a result from the link at `place`, and counts it where it goes no further.
+    fn homeward(&mut self, turn: &Turn<'_>, place: usize, arrived: &Arrived) -> Option<Homeward> {
         self.counters.messages_received += 1;
+        let Arrived { id, hops, brought, .. } = *arrived;
         let link = self.links.get_mut(place)?;
         if !link.may_answer(turn.now) {
             self.counters.over_budget_dropped += 1;
@@ -87,11 +91,11 @@ impl Overlay {
             self.counters.unasked_dropped += 1;
             return None;
         };
-        let address =
-            if hops == 0 { Some(link.address) } else { address.filter(|address| is_dialable(*address)) };
+        let told = arrived.address.filter(|address| is_dialable(*address));
+        let address = if hops == 0 { Some(link.address) } else { told };
         // One that comes home has crossed every link that its search may cross, at most; before that, fewer.
         let hops_max = if route.source() == Source::Own { TTL_MAX } else { TTL_MAX - 1 };
-        let (Some(brought), Some(address), true) = (brought, address, hops < hops_max) else {
+        let Some(address) = address.filter(|_| arrived.is_sound && hops < hops_max) else {
             self.counters.malformed_dropped += 1;
             return None;
         };
