@@ -156,7 +156,9 @@ fn address(texts: &[&str]) -> Option<Result<Address, Failure>> {
 
 fn search(arguments: &Arguments) -> Built {
     let (operands, ttl) = match arguments.operands.as_slice() {
-        [words @ .., last] if !words.is_empty() && is_bare_number(last) => (words, ttl_of(&last.text)),
+        [words @ .., last] if !words.is_empty() && is_bare_number(last) => {
+            (words, ttl_of(&last.text, QUOTES_HINT))
+        }
         all => (all, Ok(TTL_MAX)),
     };
     let texts: Vec<&str> = operands.iter().map(|operand| operand.text.as_str()).collect();
@@ -166,7 +168,7 @@ fn search(arguments: &Arguments) -> Built {
 
 fn discover(arguments: &Arguments) -> Built {
     let [ttl] = arguments.operands.as_slice() else { return None };
-    is_bare_number(ttl).then(|| ttl_of(&ttl.text).map(|ttl| Command::Discover { ttl }))
+    is_bare_number(ttl).then(|| ttl_of(&ttl.text, "").map(|ttl| Command::Discover { ttl }))
 }
 
 fn get(arguments: &Arguments) -> Built {
@@ -199,10 +201,13 @@ fn is_bare_number(argument: &Argument) -> bool {
     is_number && !argument.quoted
 }
 
-fn ttl_of(text: &str) -> Result<u8, Failure> {
+/// What helps who searches for a number.
+const QUOTES_HINT: &str = "; a number that is one of the words stands in quotes";
+
+fn ttl_of(text: &str, hint: &str) -> Result<u8, Failure> {
     let wrong = || {
-        let hint = "a number that is one of the words stands in quotes";
-        Failure::usage(format!("{text} is no ttl: from 1 to {TTL_MAX} links can be crossed; {hint}"))
+        let text = Escaped(text);
+        Failure::usage(format!("{text} is no ttl: from 1 to {TTL_MAX} links can be crossed{hint}"))
     };
     text.parse().ok().filter(|ttl| (1..=TTL_MAX).contains(ttl)).ok_or_else(wrong)
 }

@@ -61,6 +61,9 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     announce(&output, &peer.service.address());
     log::info!("{}, commands: --attach {}", ways.summary, control_path.display());
     let input = if ConsoleInput::is_wanted(ways.console) { Some(ConsoleInput::from_stdin()?) } else { None };
+    if input.is_some() {
+        log::info!("commands are taken here, too: HELP lists them");
+    }
     let console = Console::start(Arc::clone(&peer), output.clone(), ways.wait)?;
     let drain = Drain::start(&peer)?;
     let work = Serving { console, _control: control, drain, peer };
