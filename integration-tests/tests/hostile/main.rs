@@ -22,4 +22,5 @@ mod flipping_folders;
 mod moved_share;
 mod special_files;
 mod floods;
+mod costly_requests;
 mod sequences;

@@ -9,8 +9,8 @@ use wire::limits::WORKING_INTERVAL;
 use wire::message::ByteCount;
 use wire::message::reply::Working;
 
-/// Entries that have gathered leave at the latest after this time.
-const GATHER_TIME_MAX: Duration = Duration::from_millis(50);
+/// What has gathered leaves after this time, at the next entry or the next request.
+pub(super) const GATHER_TIME_MAX: Duration = Duration::from_millis(50);
 
 /// When something was last sent for a request.
 pub(super) struct Pulse<'a> {

@@ -1,6 +1,7 @@
 //! One session: receives requests, has each answered, tells the log, and ends in an orderly way.
 
 use super::Host;
+use super::pulse::GATHER_TIME_MAX;
 use super::record::{Outcome, RequestRecord};
 use super::refusal::{End, Refusal, Stop};
 use std::time::Instant;
@@ -26,6 +27,8 @@ pub(super) struct Session<'a> {
     pub(super) byte_count: u64,
     /// Requests refused since the daemon began to stop.
     refused_stopping: usize,
+    /// When answers were last sent between two requests.
+    flushed: Instant,
 }
 
 enum Next {
@@ -46,6 +49,7 @@ impl<'a> Session<'a> {
             scratch: Vec::new(),
             byte_count: 0,
             refused_stopping: 0,
+            flushed: Instant::now(),
         }
     }
 
@@ -64,8 +68,13 @@ impl<'a> Session<'a> {
     }
 
     fn next_request(&mut self) -> Result<Next, End> {
-        if !self.connection.receiver.holds_line() {
+        let is_last = !self.connection.receiver.holds_line();
+        // Many requests that cost much and say little must not keep their answers back, nor outlive their client.
+        if is_last || self.flushed.elapsed() >= GATHER_TIME_MAX {
             self.connection.sender.flush().map_err(|error| End::Lost(error.to_string()))?;
+            self.flushed = Instant::now();
+        }
+        if is_last {
             self.slot.end();
         }
         match self.connection.receiver.message::<Request>() {
