@@ -16,6 +16,7 @@ mod one_name;
 mod bad_neighbours;
 mod many_clients;
 mod scarcity;
+mod ten_thousand;
 mod log_lines;
 mod stopping;
 mod console;
