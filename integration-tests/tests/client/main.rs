@@ -13,6 +13,7 @@
 mod commands;
 mod two_forms;
 mod plain_output;
+mod million;
 mod exit_codes;
 mod scripts;
 mod console;
@@ -26,5 +27,6 @@ mod damaged_partials;
 mod cuts;
 mod broken_connections;
 mod hostile_answers;
+mod endless_answers;
 mod hostile_names;
 mod escaping;

@@ -12,7 +12,7 @@ use serde_json::json;
 const HUGE_BYTES: u64 = 2 << 40;
 const FOLDER_COUNT: usize = 50;
 const FILES_PER_FOLDER: usize = 100;
-const REQUEST_COUNT: u64 = 1000;
+const REQUEST_COUNT: usize = 1000;
 
 /// How a client leaves: in an orderly way, or with a reset.
 const WAYS_TO_LEAVE: [fn(Session); 2] = [drop, Session::reset];
@@ -74,16 +74,13 @@ fn searches_and_listings_of_a_large_tree_are_given_up_when_their_client_leaves()
         for leave in WAYS_TO_LEAVE {
             let mut session = server.session();
             let address = session.local_address().to_string();
-            let all = (1..=REQUEST_COUNT).map(|id| line_of(&with_id(request.clone(), id)));
+            let all = (1..=REQUEST_COUNT as u64).map(|id| line_of(&with_id(request.clone(), id)));
             let _ = session.send_meanwhile(all.collect::<String>().into_bytes());
             assert_eq!(session.entries(1).1["type"], "listed");
             leave(session);
             assert_all_is_back(&server, descriptors, threads);
             let done = server.log().lines().filter(|line| line.contains(&address)).count();
-            assert!(
-                done < REQUEST_COUNT as usize / 2,
-                "{done} of {REQUEST_COUNT} were done for nobody: {request}"
-            );
+            assert!(done < REQUEST_COUNT / 2, "{done} of {REQUEST_COUNT} were done for nobody: {request}");
         }
     }
 }
