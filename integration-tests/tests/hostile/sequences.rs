@@ -1,5 +1,8 @@
 //! Case 13: seeded random sequences of valid and invalid messages, cut and mixed anyhow. The seed of a
-//! failing round is in its message.
+//! failing round is in its message. With `MINUTES=10` in the environment it goes on for so long.
+
+use std::env;
+use std::time::{Duration, Instant};
 
 use integration_tests::content::{Dice, bytes, digest};
 use integration_tests::server;
@@ -23,11 +26,23 @@ fn random_sequences_neither_kill_the_server_nor_leave_anything_behind() {
     play_rounds(&server, "warm-up", ROUND_COUNT / 4);
     let memory = server.memory_peak();
     play_rounds(&server, "measured", ROUND_COUNT);
+    let end = Instant::now() + wanted_time();
+    let mut turn = 0;
+    while Instant::now() < end {
+        turn += 1;
+        play_rounds(&server, &format!("turn {turn}"), ROUND_COUNT);
+    }
     let grown = server.memory_peak() - memory;
     assert!(grown < 16 << 20, "memory grew by {grown} bytes");
     assert_eq!(server.descriptor_count(), descriptors);
     server.session().assert_works();
     assert!(server.scratch().partials().is_empty());
+}
+
+/// How long is to be played beyond the usual rounds: as many minutes as the environment says.
+fn wanted_time() -> Duration {
+    let minutes = env::var("MINUTES").map_or(0, |text| text.parse().unwrap());
+    Duration::from_secs(60 * minutes)
 }
 
 fn play_rounds(server: &Server, name: &str, count: usize) {
