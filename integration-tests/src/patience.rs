@@ -36,6 +36,11 @@ pub fn eventually_true(awaited: &str, mut holds: impl FnMut() -> bool) {
     eventually(awaited, || holds().then_some(()));
 }
 
+/// Lets so much time pass, for a run whose length is the point; no test calls this.
+pub fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
 /// Tells threads that work in the background of a test when it is over: when this is dropped, so that a
 /// failing test does not wait for them for ever.
 pub struct DoneWhenDropped<'a>(pub &'a AtomicBool);

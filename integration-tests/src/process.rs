@@ -117,8 +117,20 @@ impl Process {
     /// # Panics
     /// When it has ended.
     pub fn memory_peak(&self) -> u64 {
+        self.memory_line("VmHWM:")
+    }
+
+    /// The memory that it holds now, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn memory(&self) -> u64 {
+        self.memory_line("VmRSS:")
+    }
+
+    fn memory_line(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.proc_folder().join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     }
 

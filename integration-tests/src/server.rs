@@ -225,6 +225,17 @@ impl Server {
         self.own_socket_count = socket_count(&self.process);
     }
 
+    /// [`Server::start_again`], where it listened before.
+    pub fn start_again_there(&mut self) {
+        self.setup.listen = self.address.to_string();
+        self.start_again();
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Waits until it has closed every connection, and so has done with every session.
     pub fn wait_until_alone(&self) {
         eventually_true("the server has closed every connection", || {
