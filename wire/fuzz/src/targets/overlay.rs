@@ -1,0 +1,211 @@
+//! Whatever comes into the overlay in whatever order: no panic, and every table within its limit.
+
+use super::Seen;
+use mactella_peer::overlay::{
+    Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, Own, PeerId, Wanted,
+};
+use std::collections::BTreeSet;
+use std::mem::discriminant;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use wire::digest::Digest;
+use wire::limits::TTL_MAX;
+use wire::message::link::{Discover, DiscoverResult, FileResult, LinkSearch, SearchResult};
+use wire::message::{ByteCount, FloodId, LinkMessage};
+
+const INPUTS_MAX: usize = 2000;
+const LINKS_MAX: usize = 3;
+/// What is known, what was learned, and what is linked: the peer list holds no more.
+const PEERS_MAX: usize = 256 + 1000 + LINKS_MAX + 1;
+/// The overlay wants to be woken within the longest back-off.
+const SLEEP_MAX: u64 = 80_000;
+
+/// Bytes as inputs, one after the other, on a clock of their own.
+pub fn overlay(bytes: &[u8]) -> Seen {
+    let mut own = Overlay::new(Own { peer: PeerId(0), addresses: Vec::new(), links_max: LINKS_MAX, seed: 1 });
+    let (mut rest, mut now, mut used) = (Rest(bytes), 0, BTreeSet::new());
+    let (mut standing, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..INPUTS_MAX {
+        if rest.0.is_empty() {
+            break;
+        }
+        let input = rest.input();
+        now += u64::from(rest.byte()) * u64::from(rest.byte());
+        // The contract: the id of a link is used once.
+        if let Input::Hello { link, .. } | Input::Opened { link, .. } = &input
+            && !used.insert(*link)
+        {
+            continue;
+        }
+        let (kind, source) = (discriminant(&input), arrives_over(&input));
+        opens(&input, &mut standing);
+        let actions = own.handle(Moment(now), input, &Song);
+        for action in &actions {
+            check(action, source, &mut standing);
+            seen.insert(Seen::of((kind, discriminant(action))).0);
+        }
+        assert!(own.link_count() <= LINKS_MAX && own.peers().len() <= PEERS_MAX, "a table without bounds");
+        assert!(own.next_moment().is_none_or(|next| next.0 <= now + SLEEP_MAX), "a sleep without end");
+    }
+    Seen::of(seen)
+}
+
+fn arrives_over(input: &Input) -> Option<LinkId> {
+    match input {
+        Input::Received { link, .. } => Some(*link),
+        _ => None,
+    }
+}
+
+/// Links on which something may be sent from now on; those that are refused or closed go again.
+fn opens(input: &Input, standing: &mut BTreeSet<LinkId>) {
+    match input {
+        Input::Hello { link, .. } | Input::Opened { link, .. } => {
+            standing.insert(*link);
+        }
+        Input::Closed { link } => {
+            standing.remove(link);
+        }
+        _ => {}
+    }
+}
+
+fn check(action: &Action, source: Option<LinkId>, standing: &mut BTreeSet<LinkId>) {
+    match action {
+        Action::Refuse { link, .. } | Action::Close { link, .. } => {
+            assert!(standing.remove(link), "a link is closed that does not stand");
+        }
+        Action::Send { link, message } => {
+            assert!(standing.contains(link), "something is sent to nobody");
+            if let LinkMessage::Search(LinkSearch { ttl, hops, .. })
+            | LinkMessage::Discover(Discover { ttl, hops, .. }) = &**message
+            {
+                assert!(
+                    *ttl >= 1 && u32::from(*ttl) + u32::from(*hops) <= u32::from(TTL_MAX),
+                    "a flood goes too far"
+                );
+                assert_ne!(Some(*link), source, "a flood goes back where it came from");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Finds one file, or none.
+struct Song;
+
+impl Index for Song {
+    fn find(&self, wanted: &Wanted, max: usize) -> Vec<FileResult> {
+        match wanted {
+            Wanted::Words(words) if words == "song" => vec![file("a song"); max.min(1)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn file(path: &str) -> FileResult {
+    FileResult { path: path.to_owned(), byte_count: ByteCount::new(5), digest: None }
+}
+
+/// Bytes that were not used yet; without any, everything is 0.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn byte(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().map_or((0, self.0), |(first, rest)| (*first, rest));
+        self.0 = rest;
+        first
+    }
+
+    fn below(&mut self, end: u8) -> u8 {
+        self.byte() % end
+    }
+
+    fn link(&mut self) -> LinkId {
+        LinkId(u32::from(self.below(12)))
+    }
+
+    fn flood(&mut self) -> FloodId {
+        FloodId(u128::from(self.below(16)))
+    }
+
+    fn address(&mut self) -> SocketAddr {
+        let numbers = [[127, 0, 0, 1], [0, 0, 0, 0], [224, 0, 0, 1], [10, 0, 0, 1], [255, 255, 255, 255]];
+        let place = usize::from(self.below(16));
+        SocketAddr::from((numbers.get(place).copied().unwrap_or([8, 8, 8, 8]), u16::from(self.below(9))))
+    }
+
+    fn place(&mut self) -> Option<SocketAddr> {
+        (self.below(4) > 0).then(|| self.address())
+    }
+
+    fn name(&mut self) -> Arc<str> {
+        self.address().to_string().into()
+    }
+
+    fn words(&mut self) -> String {
+        match self.below(4) {
+            0 => String::new(),
+            1 => "x".repeat(1025),
+            _ => "song".to_owned(),
+        }
+    }
+
+    fn neighbour(&mut self) -> Neighbour {
+        Neighbour {
+            peer: PeerId(u128::from(self.below(8))),
+            address: self.address(),
+            advertise: self.place(),
+        }
+    }
+
+    fn message(&mut self) -> LinkMessage {
+        match self.below(5) {
+            0 => LinkMessage::Search(LinkSearch {
+                search_id: self.flood(),
+                ttl: self.byte(),
+                hops: self.byte() % 9,
+                words: (self.below(4) > 0).then(|| self.words()),
+                digest: (self.below(4) == 0).then(|| Digest::of(b"")),
+            }),
+            1 => LinkMessage::Discover(Discover {
+                discover_id: self.flood(),
+                ttl: self.byte(),
+                hops: self.byte(),
+            }),
+            2 => LinkMessage::SearchResult(SearchResult {
+                search_id: self.flood(),
+                hops: self.byte() % 9,
+                address: self.place(),
+                files: vec![file("a song"); usize::from(self.byte()) * 2],
+            }),
+            3 => LinkMessage::DiscoverResult(DiscoverResult {
+                discover_id: self.flood(),
+                hops: self.byte(),
+                address: self.place(),
+            }),
+            _ => LinkMessage::Ping(wire::message::link::Ping {}),
+        }
+    }
+
+    fn input(&mut self) -> Input {
+        match self.below(20) {
+            0..8 => Input::Received { link: self.link(), message: self.message() },
+            8 | 9 => Input::Hello { link: self.link(), neighbour: self.neighbour() },
+            10 | 11 => Input::Opened { link: self.link(), name: self.name(), neighbour: self.neighbour() },
+            12 => Input::Closed { link: self.link() },
+            13 => Input::DialFailed { name: self.name() },
+            14 => Input::Know { name: self.name(), address: self.place() },
+            15 => Input::Learn { address: self.address(), reached: self.below(2) == 0 },
+            16 => Input::Search { id: self.flood(), wanted: Wanted::Words(self.words()), ttl: self.byte() },
+            17 => Input::Discover { id: self.flood(), ttl: self.byte() },
+            18 => Input::Verified { link: self.link(), address: self.address() },
+            _ => match self.below(4) {
+                0 => Input::Hurry,
+                1 => Input::Reset,
+                2 => Input::Dropped { dropped: Dropped { floods: 0, results: 0 } },
+                _ => Input::Time,
+            },
+        }
+    }
+}
