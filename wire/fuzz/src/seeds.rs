@@ -1,6 +1,7 @@
 //! Where inputs begin: the examples of `PROTOCOL.md`, and files under `seeds`, a folder for each target.
 
 use std::path::Path;
+use wire::limits::LINE_BYTES_MAX;
 
 const PROTOCOL: &str = include_str!("../../PROTOCOL.md");
 
@@ -13,6 +14,10 @@ pub fn of(target: &str) -> std::io::Result<Vec<Vec<u8>>> {
         "message" | "line" => examples().map(|line| line.as_bytes().to_vec()).collect(),
         _ => Vec::new(),
     };
+    if target == "line" {
+        // Steps that only fill the buffer, and then one that wants a line: a line that is too long.
+        seeds.push([b"z".repeat(LINE_BYTES_MAX / 4 + 16), b"{".repeat(LINE_BYTES_MAX)].concat());
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
     if folder.is_dir() {
         let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;

@@ -1,13 +1,14 @@
 //! Whatever arrives in whatever portions: the buffer gives back exactly those bytes, in order, and never too long a line.
 
 use super::Seen;
+use std::collections::BTreeSet;
 use wire::limits::LINE_BYTES_MAX;
 use wire::line::{LineBuffer, LineTooLong};
 
 /// Two bytes decide about each step, the bytes themselves are what arrives.
 pub fn line(bytes: &[u8]) -> Seen {
     let (mut buffer, mut arrived, mut taken) = (LineBuffer::default(), 0, 0);
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for step in bytes.chunks(2) {
         let (act, amount) = (step.first().copied().unwrap_or(0), step.last().copied().unwrap_or(0));
         arrived += fill(&mut buffer, &bytes[arrived..], 1 << (amount % 17));
@@ -23,12 +24,11 @@ pub fn line(bytes: &[u8]) -> Seen {
         };
         assert_ne!(kind, 10, "a line that is held and not seen, or the reverse");
         taken += count;
-        seen.push((kind, count.min(4)));
+        seen.insert((kind, count.min(4)));
         if kind == TOO_LONG {
             break;
         }
     }
-    seen.truncate(12);
     Seen::of(seen)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Seen;
 use super::seen::kind_of;
+use std::collections::BTreeSet;
 use wire::codec::{Decoded, MessageSet, decode};
 use wire::limits::LINE_BYTES_MAX;
 use wire::message::hello::Opening;
@@ -14,7 +15,7 @@ const AGAIN_BYTES_MAX: usize = LINE_BYTES_MAX / 4;
 /// Each line of the bytes as a message of every set.
 pub fn message(bytes: &[u8]) -> Seen {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.len() < LINE_BYTES_MAX).take(64);
-    let seen: Vec<_> = lines
+    let seen: BTreeSet<_> = lines
         .map(|line| {
             let closed = (again::<Opening>(line), again::<Request>(line), again::<Upload>(line));
             (closed, again::<Reply>(line), again::<LinkMessage>(line))
