@@ -22,6 +22,8 @@ use wire::message::{ByteCount, Entry, Hello, Kind};
 use wire::net::Address;
 use wire::path::SharedPath;
 
+/// Between two looks for a free port.
+const PORT_PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 /// Entries that are taken of one listing.
@@ -50,7 +52,7 @@ pub fn answers(bytes: &[u8]) -> Seen {
     let sum: usize = first.iter().map(|byte| usize::from(*byte)).sum();
     let named = ASKED.iter().find(|name| name.as_bytes() == first);
     let asked = named.copied().unwrap_or(ASKED[sum % ASKED.len()]);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = listen();
     let address = listener.local_addr().expect("an address");
     thread::scope(|scope| {
         scope.spawn(|| say(&listener, said));
@@ -59,6 +61,19 @@ pub fn answers(bytes: &[u8]) -> Seen {
         let _ = std::net::TcpStream::connect(address);
         Seen::of((asked, outcome))
     })
+}
+
+/// Many thousand connections a minute leave no port free for a while: that is the machine's limit, and no finding.
+fn listen() -> TcpListener {
+    let attempts = (0..120).find_map(|_| match TcpListener::bind("127.0.0.1:0") {
+        Ok(listener) => Some(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            thread::sleep(PORT_PAUSE);
+            None
+        }
+        Err(error) => panic!("no port can be listened at: {error}"),
+    });
+    attempts.expect("a port is free within a minute")
 }
 
 /// Says the same to everybody, until somebody comes who has nothing to say.
