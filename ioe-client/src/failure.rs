@@ -5,17 +5,10 @@
 pub(crate) use shared_folder::failure::{Code, Failure};
 
 use program::exit::ExitStatus;
-use wire::error_code::ErrorCode;
 
 /// What the program ends with.
-pub(crate) const fn exit_status(code: Code) -> ExitStatus {
-    match code {
-        Code::Remote(ErrorCode::DigestMismatch) => ExitStatus::DigestMismatch,
-        Code::Remote(_) | Code::LocalFile => ExitStatus::Failed,
-        Code::Usage => ExitStatus::Usage,
-        Code::NotConnected | Code::ConnectionFailed | Code::ConnectionLost => ExitStatus::ConnectionLost,
-        Code::Interrupted => ExitStatus::Interrupted,
-    }
+pub(crate) fn exit_status(code: Code) -> ExitStatus {
+    ExitStatus::of_code(code.as_str())
 }
 
 /// What needs a connection has none.
@@ -26,6 +19,7 @@ pub(crate) fn not_connected() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::error_code::ErrorCode;
 
     #[test]
     fn every_code_has_the_exit_code_of_the_contract() {

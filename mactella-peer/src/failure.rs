@@ -9,14 +9,8 @@ use program::exit::ExitStatus;
 use wire::error_code::ErrorCode;
 
 /// What a program that ran nothing but this command ends with.
-pub(crate) const fn exit_status(code: Code) -> ExitStatus {
-    match code {
-        Code::Remote(ErrorCode::DigestMismatch) => ExitStatus::DigestMismatch,
-        Code::Remote(_) | Code::LocalFile => ExitStatus::Failed,
-        Code::Usage => ExitStatus::Usage,
-        Code::NotConnected | Code::ConnectionFailed | Code::ConnectionLost => ExitStatus::ConnectionLost,
-        Code::Interrupted => ExitStatus::Interrupted,
-    }
+pub(crate) fn exit_status(code: Code) -> ExitStatus {
+    ExitStatus::of_code(code.as_str())
 }
 
 /// The peer takes no new command.
@@ -47,28 +41,6 @@ impl From<ConnectError> for Failure {
             ConnectError::Refused { code, .. } => Self::refused(code, message),
             ConnectError::Itself => Self::refused(ErrorCode::NotAllowed, message),
             ConnectError::Stopping => stopping(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_has_the_exit_code_of_the_contract() {
-        let exits = [
-            (Code::Remote(ErrorCode::NotFound), 1),
-            (Code::LocalFile, 1),
-            (Code::Usage, 2),
-            (Code::NotConnected, 3),
-            (Code::ConnectionFailed, 3),
-            (Code::ConnectionLost, 3),
-            (Code::Remote(ErrorCode::DigestMismatch), 4),
-            (Code::Interrupted, 130),
-        ];
-        for (code, exit) in exits {
-            assert_eq!(exit_status(code).code(), exit, "{code:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The exit codes that scripts may rely on.
 //!
-//! It must not know which failure leads to which code: each program decides that in one `match`.
+//! It must not know what failed, only the word that scripts are told.
 
 use std::process::{ExitCode, Termination};
 
@@ -25,6 +25,17 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// What a program ends with whose first failure has this word in its JSON line.
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            "digest_mismatch" => Self::DigestMismatch,
+            "usage" => Self::Usage,
+            "not_connected" | "connection_failed" | "connection_lost" => Self::ConnectionLost,
+            "interrupted" => Self::Interrupted,
+            _ => Self::Failed,
+        }
+    }
+
     /// The number that the shell sees.
     pub const fn code(self) -> u8 {
         self as u8
