@@ -17,7 +17,7 @@ use thiserror::Error;
 use wire::error_code::ErrorCode;
 use wire::message::Role;
 use wire::net::service::Admission;
-use wire::net::{Address, Listener};
+use wire::net::{ListenError, Listener, check_reach};
 
 /// Everything a daemon runs on.
 pub(crate) struct Config {
@@ -39,13 +39,8 @@ pub(crate) enum StartError {
     Folder { path: PathBuf, source: FolderError },
     #[error(transparent)]
     State(#[from] StateFolderError),
-    #[error("cannot listen on {address}")]
-    Listen { address: Address, source: io::Error },
-    #[error(
-        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
-         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
-    )]
-    PlainBeyondLoopback { address: Address },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("no random bytes for a process id")]
     ProcessId(#[source] io::Error),
     #[error("the console cannot be read")]
@@ -58,7 +53,7 @@ pub(crate) enum StartError {
 
 /// Opens everything the daemon needs.
 pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
-    check_reach(options)?;
+    check_reach(&options.listen, options.plaintext)?;
     let state = options.common.locked_state_folder(cli::NAME)?;
     let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
     let folder =
@@ -74,8 +69,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let host = Arc::new(Host { share, welcome, observer });
-    let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
-    let listener = Listener::bind(&options.listen).map_err(unheard)?;
+    let listener = Listener::bind(&options.listen)?;
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, openings_max: 0, patience: options.idle_timeout };
     Ok(Config {
@@ -92,22 +86,6 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
 fn summary(options: &Options) -> String {
     let changes = if options.read_only { "read-only" } else { "whoever connects may change it" };
     format!("serving {}, {changes}", options.folder.display())
-}
-
-/// Plain text beyond this machine only where someone said so.
-fn check_reach(options: &Options) -> Result<(), StartError> {
-    let address = options.listen.clone();
-    let unheard = |source| StartError::Listen { address: address.clone(), source };
-    match (address.is_beyond_loopback().map_err(unheard)?, options.plaintext) {
-        (true, false) => Err(StartError::PlainBeyondLoopback { address }),
-        (true, true) => {
-            log::warn!(
-                "listening on {address} without encryption: everyone on the way can read and change what is sent"
-            );
-            Ok(())
-        }
-        (false, _) => Ok(()),
-    }
 }
 
 fn rules(options: &Options) -> Rules {

@@ -20,7 +20,7 @@ use thiserror::Error;
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::Admission;
-use wire::net::{Address, Listener};
+use wire::net::{ListenError, Listener, check_reach};
 
 /// The control socket's name in the state folder.
 const CONTROL_FILE: &str = "control.sock";
@@ -63,13 +63,8 @@ pub(crate) enum StartError {
     State(#[from] StateFolderError),
     #[error(transparent)]
     Control(#[from] ControlError),
-    #[error("cannot listen on {address}")]
-    Listen { address: Address, source: io::Error },
-    #[error(
-        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
-         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
-    )]
-    PlainBeyondLoopback { address: Address },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("no random bytes for a process id")]
     ProcessId(#[source] io::Error),
     #[error("the console cannot be read")]
@@ -82,13 +77,12 @@ pub(crate) enum StartError {
 
 /// Opens everything the daemon needs.
 pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
-    check_reach(options)?;
+    check_reach(&options.listen, options.plaintext)?;
     let state = options.common.locked_state_folder(cli::NAME)?;
     let process_id = ProcessId::draw().map_err(StartError::ProcessId)?.as_str().to_owned();
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
     let host = Arc::new(host(options, &state, &agent, &process_id)?);
-    let unheard = |source| StartError::Listen { address: options.listen.clone(), source };
-    let listener = Listener::bind(&options.listen).map_err(unheard)?;
+    let listener = Listener::bind(&options.listen)?;
     let in_state = state.path().join(CONTROL_FILE);
     let control = ControlSocket::open(&shown(options.control.as_deref().unwrap_or(&in_state)))?;
     let hello = Hello::of_client(&agent, &process_id);
@@ -145,22 +139,6 @@ fn ways(options: &Options, hello: Hello) -> Ways {
 /// The path from the root on: whoever attaches may stand elsewhere.
 fn shown(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Plain text beyond this machine only where someone said so.
-fn check_reach(options: &Options) -> Result<(), StartError> {
-    let address = options.listen.clone();
-    let unheard = |source| StartError::Listen { address: address.clone(), source };
-    match (address.is_beyond_loopback().map_err(unheard)?, options.plaintext) {
-        (true, false) => Err(StartError::PlainBeyondLoopback { address }),
-        (true, true) => {
-            log::warn!(
-                "listening on {address} without encryption: everyone on the way can read and change what is sent"
-            );
-            Ok(())
-        }
-        (false, _) => Ok(()),
-    }
 }
 
 fn number(option: u32) -> usize {

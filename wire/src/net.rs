@@ -10,5 +10,5 @@ mod wake;
 
 pub use address::{Address, AddressError};
 pub use dial::{DialError, dial};
-pub use listener::Listener;
+pub use listener::{ListenError, Listener, check_reach};
 pub use wake::Wake;

@@ -4,10 +4,51 @@ use super::{Address, Wake};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use thiserror::Error;
 
 /// Connections that the kernel completes before we accept them: a smaller backlog costs a burst whole seconds of
 /// repeated SYNs. The kernel clamps it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+
+/// Why nobody can be listened to.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The address is not ours, is taken, or names no host.
+    #[error("cannot listen on {address}")]
+    Unusable {
+        /// Where.
+        address: Address,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Bytes would leave this machine in plain text.
+    #[error(
+        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
+         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
+    )]
+    PlainBeyondLoopback {
+        /// Where.
+        address: Address,
+    },
+}
+
+/// Plain text beyond this machine only where someone said so; then a warning is logged.
+///
+/// # Errors
+/// See [`ListenError`].
+pub fn check_reach(address: &Address, plaintext_anywhere: bool) -> Result<(), ListenError> {
+    let unusable = |source| ListenError::Unusable { address: address.clone(), source };
+    match (address.is_beyond_loopback().map_err(unusable)?, plaintext_anywhere) {
+        (true, false) => Err(ListenError::PlainBeyondLoopback { address: address.clone() }),
+        (true, true) => {
+            log::warn!(
+                "listening on {address} without encryption: everyone on the way can read and change what is sent"
+            );
+            Ok(())
+        }
+        (false, _) => Ok(()),
+    }
+}
 
 /// A listening socket.
 #[derive(Debug)]
@@ -21,7 +62,11 @@ impl Listener {
     ///
     /// # Errors
     /// When it cannot be resolved, is not ours, or is taken.
-    pub fn bind(address: &Address) -> io::Result<Self> {
+    pub fn bind(address: &Address) -> Result<Self, ListenError> {
+        Self::open(address).map_err(|source| ListenError::Unusable { address: address.clone(), source })
+    }
+
+    fn open(address: &Address) -> io::Result<Self> {
         let nowhere = || io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
         let address = address.resolve()?.into_iter().next().ok_or_else(nowhere)?;
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
