@@ -9,6 +9,7 @@ mod error;
 mod hidden;
 mod remove;
 
+pub use change::Renamed;
 pub(crate) use change::rename_at;
 pub use error::FolderError;
 

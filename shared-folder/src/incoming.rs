@@ -3,20 +3,23 @@
 //! Both ends use it, the server for WRITE and the client for READ. Whatever goes wrong, the old file stays as it
 //! was; a resumable landing keeps what arrived, any other removes it. Must not know any message.
 
+mod arrived;
 mod base;
 mod steps;
 mod sweep;
+mod sync;
 mod temporary;
 
+pub use arrived::{Arrived, Syncing, land};
 pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 
-use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Shape, Status, rename_at};
+use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Shape, Status};
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
 use rustix::fd::BorrowedFd;
-use rustix::fs::{AtFlags, Mode, fchmod, fstat, fsync, ftruncate, futimens, statat};
+use rustix::fs::{Mode, fchmod, fstat, ftruncate, futimens};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -159,6 +162,7 @@ pub struct Landed {
 pub struct Incoming<'a> {
     target: &'a Folder,
     folder: FolderHandle<'a>,
+    folder_inode: Inode,
     path: SharedPath,
     name: String,
     landing: Landing,
@@ -183,11 +187,13 @@ impl<'a> Incoming<'a> {
         check_space(place.folder.as_fd(), landing.byte_count)?;
         let temporary = Temporary::open(place.folder.as_fd(), place.name, landing.resumable, old.is_some())?;
         let hashing = Some(Hashing::of_file(landing.byte_count));
+        let folder_inode = Inode::of(&fstat(place.folder.as_fd()).map_err(FolderError::from)?);
         Ok(Self {
             target: folder,
             name: place.name.to_owned(),
             path: path.clone(),
             folder: place.folder,
+            folder_inode,
             landing,
             old,
             temporary,
@@ -259,22 +265,27 @@ impl<'a> Incoming<'a> {
         self.position
     }
 
+    /// Takes the rest from the base, verifies, and gives the file its attributes: all that precedes its landing.
+    ///
+    /// # Errors
+    /// When it is not what was announced, or cannot be stored.
+    pub fn arrived(
+        mut self,
+        byte_count: u64,
+        announced: Option<Digest>,
+    ) -> Result<Arrived<'a>, LandingError> {
+        let (digest, pieces) = self.verify(byte_count, announced)?;
+        self.give_attributes(byte_count)?;
+        Ok(Arrived { incoming: self, byte_count, digest, pieces })
+    }
+
     /// Takes the rest from the base, verifies, syncs, renames, syncs the folder: in this order.
     ///
     /// # Errors
     /// The old file is there unless the rename was reached and only syncing the folder failed.
-    pub fn finish(mut self, byte_count: u64, digest: Option<Digest>) -> Result<Landed, LandingError> {
-        let (actual, pieces) = self.verify(byte_count, digest)?;
-        self.give_attributes(byte_count)?;
-        if self.landing.synced {
-            run_step(&self.landing.probe, Step::Sync, || Ok(fsync(&self.temporary.file)?))?;
-        }
-        let identity = self.rename()?;
-        if self.landing.synced {
-            run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(self.folder.as_fd())?))?;
-        }
-        let reused = byte_count - self.received.min(byte_count);
-        Ok(Landed { byte_count, digest: actual, pieces, reused, identity })
+    pub fn finish(self, byte_count: u64, digest: Option<Digest>) -> Result<Landed, LandingError> {
+        let group = vec![self.arrived(byte_count, digest)?];
+        land(group, Syncing::Each).pop().unwrap_or(Err(LandingError::HashLost))
     }
 
     /// Removes what arrived instead of keeping it.
@@ -321,40 +332,6 @@ impl<'a> Incoming<'a> {
             futimens(file, &temporary::times(modified)).map_err(FolderError::from)?;
         }
         Ok(())
-    }
-
-    fn rename(&mut self) -> Result<Identity, LandingError> {
-        let gate = self.target.gate();
-        self.check_still_there()?;
-        if let Some(expected) = self.landing.replaces {
-            let now = statat(self.folder.as_fd(), &self.name, AtFlags::SYMLINK_NOFOLLOW)
-                .map(|stat| Status::of(&stat));
-            if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
-                return Err(LandingError::Changed);
-            }
-        }
-        let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
-        run_step(&self.landing.probe, Step::Rename, || {
-            rename_at((folder, from), (folder, to), !self.landing.new)
-        })?;
-        drop(gate);
-        self.temporary.landed();
-        Ok(crate::folder::identity_of(&self.temporary.file)?)
-    }
-
-    /// Whether the folder still is where the path says, and the temporary file still the one that was written: either
-    /// may have been moved or replaced meanwhile, and then `written` would not be true.
-    fn check_still_there(&self) -> Result<(), LandingError> {
-        let moved = || LandingError::Folder(FolderError::Unsteady);
-        if let FolderHandle::Below(held) = &self.folder {
-            let place = self.target.place(&self.path).map_err(|_| moved())?;
-            let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
-            if Inode::of(&now) != Inode::of(&fstat(held).map_err(FolderError::from)?) {
-                return Err(moved());
-            }
-        }
-        let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
-        if is_ours { Ok(()) } else { Err(moved()) }
     }
 
     /// Takes whole pieces from the base, up to `offset`.

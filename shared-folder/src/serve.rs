@@ -7,6 +7,8 @@ mod writing;
 mod reading;
 mod listing;
 mod changing;
+mod group;
+mod sync_choice;
 mod pulse;
 mod refusal;
 mod uploads;

@@ -1,6 +1,6 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
-use super::{Folder, FolderError, Inode, Place, Shape, beneath};
+use super::{Folder, FolderError, FolderHandle, Inode, Place, Shape, beneath};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, mkdirat, renameat, renameat_with,
@@ -8,6 +8,25 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use wire::path::SharedPath;
+
+/// The folders of a renamed entry, which are not synced yet.
+#[must_use = "the disk does not know of it"]
+#[derive(Debug)]
+pub struct Renamed<'a> {
+    source: FolderHandle<'a>,
+    target: FolderHandle<'a>,
+}
+
+impl Renamed<'_> {
+    /// Brings the names to the disk: the new one first, so that one of them is there, whatever happens in between.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(self) -> Result<(), FolderError> {
+        fsync(self.target.as_fd())?;
+        Ok(fsync(self.source.as_fd())?)
+    }
+}
 
 impl Folder {
     /// Makes a folder with its parents; one that is there is fine.
@@ -29,11 +48,17 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives what `from` names the name `to`; an existing `to` is replaced only with `replace`.
+    /// Gives what `from` names the name `to`; an existing `to` is replaced only with `replace`. The disk knows of it
+    /// once both folders are synced.
     ///
     /// # Errors
     /// When `to` is taken, the kinds do not fit, or either way leads outside.
-    pub fn rename(&self, from: &SharedPath, to: &SharedPath, replace: bool) -> Result<(), FolderError> {
+    pub fn rename(
+        &self,
+        from: &SharedPath,
+        to: &SharedPath,
+        replace: bool,
+    ) -> Result<Renamed<'_>, FolderError> {
         let (source, target) = (self.place(from)?, self.place(to)?);
         let stat = statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.refuse_hidden(&stat)?;
@@ -44,9 +69,7 @@ impl Folder {
             remove_other_link(&source, &stat)?;
         }
         drop(gate);
-        fsync(target.folder.as_fd())?;
-        fsync(source.folder.as_fd())?;
-        Ok(())
+        Ok(Renamed { source: source.folder, target: target.folder })
     }
 
     /// Refuses a target name that is a link which leads nowhere or outside: nothing may be created through it,
@@ -83,7 +106,7 @@ impl Folder {
     /// Opens a folder below `path` (or the root) whose way has no link at all.
     pub(crate) fn open_folder_without_links(
         &self,
-        from: &super::FolderHandle<'_>,
+        from: &FolderHandle<'_>,
         path: &str,
     ) -> Result<rustix::fd::OwnedFd, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

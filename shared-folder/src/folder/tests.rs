@@ -101,7 +101,7 @@ fn a_state_folder_elsewhere_costs_nothing() {
 fn renaming_keeps_both_ends_when_the_target_is_taken() {
     let (place, folder) = share();
     std::fs::write(place.path().join("share/c.txt"), "gamma").unwrap();
-    let rename = |from: &str, to: &str, replace| folder.rename(&path(from), &path(to), replace);
+    let rename = |from: &str, to: &str, replace| folder.rename(&path(from), &path(to), replace)?.sync();
     assert!(matches!(rename("a.txt", "c.txt", false), Err(FolderError::Exists)));
     assert!(matches!(rename("a.txt", "a.txt", false), Err(FolderError::Exists)));
     assert!(rename("a.txt", "a.txt", true).is_ok());
@@ -144,7 +144,8 @@ fn a_tree_deeper_than_any_path_can_be_removed() {
     let (a, b) = (vec!["a".repeat(200); 20].join("/"), vec!["b".repeat(200); 19].join("/"));
     folder.make_folders(&path(&a)).unwrap();
     folder.make_folders(&path(&b)).unwrap();
-    folder.rename(&path(&"a".repeat(200)), &path(&format!("{b}/x")), false).unwrap();
+    let renamed = folder.rename(&path(&"a".repeat(200)), &path(&format!("{b}/x")), false).unwrap();
+    renamed.sync().unwrap();
     folder.remove(&path(&"b".repeat(200)), true, &mut |_| true).unwrap();
     assert!(!place.path().join("share").join("b".repeat(200)).exists());
 }

@@ -33,17 +33,17 @@ pub trait Probe: Send + Sync {
     fn after(&self, step: Step);
 }
 
-pub(crate) fn run_step(
+pub(crate) fn run_step<T>(
     probe: &Option<Arc<dyn Probe>>,
     step: Step,
-    action: impl FnOnce() -> Result<(), FolderError>,
-) -> Result<(), LandingError> {
+    action: impl FnOnce() -> Result<T, FolderError>,
+) -> Result<T, LandingError> {
     if let Some(probe) = probe {
         probe.before(step).map_err(FolderError::from)?;
     }
-    action()?;
+    let done = action()?;
     if let Some(probe) = probe {
         probe.after(step);
     }
-    Ok(())
+    Ok(done)
 }

@@ -5,6 +5,7 @@ use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
 use crate::folder::Shape;
+use crate::incoming::{Step, run_step};
 use wire::error_code::ErrorCode;
 use wire::message::reply::{Deleted, Made, Renamed};
 use wire::message::request::{Delete, Mkdir, Rename};
@@ -18,7 +19,10 @@ impl Session<'_> {
             share.check_kind_allowed(&from)?;
             share.check_kind_allowed(&to)?;
         }
-        share.folder.rename(&from, &to, rename.replace)?;
+        let renamed =
+            run_step(&share.probe, Step::Rename, || share.folder.rename(&from, &to, rename.replace))?;
+        run_step(&share.probe, Step::SyncFolder, || renamed.sync())?;
+        run_step(&share.probe, Step::Reply, || Ok(()))?;
         Ok(self.connection.sender.queue(Some(id), &Renamed {})?)
     }
 

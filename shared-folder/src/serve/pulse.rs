@@ -3,6 +3,8 @@
 
 use super::refusal::{End, Stop};
 use super::share::Share;
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use std::thread::{Builder, scope};
 use std::time::{Duration, Instant};
 use wire::connection::{SendError, Sender};
 use wire::limits::WORKING_INTERVAL;
@@ -44,4 +46,34 @@ impl<'a> Pulse<'a> {
         self.last = Instant::now();
         sender.flush()
     }
+}
+
+/// Has a thread do what may take long, and says `working` meanwhile; `work` is called once. If the other end has left,
+/// it is done all the same: what was sent completely lands.
+pub(super) fn while_working<T: Send>(
+    mut pulse: Pulse<'_>,
+    sender: &mut Sender,
+    byte_count: u64,
+    work: &mut (dyn FnMut() -> T + Send),
+) -> T {
+    let (done, result) = bounded(1);
+    let beside = &mut *work;
+    let done_beside = scope(|threads| {
+        let task = move || {
+            // Below, somebody waits for exactly this word.
+            let _ = done.try_send(beside());
+        };
+        Builder::new().name("land".into()).spawn_scoped(threads, task).ok()?;
+        loop {
+            match result.recv_timeout(WORKING_INTERVAL) {
+                Ok(result) => return Some(result),
+                // If nothing can be said any more, the answer will not be said either.
+                Err(RecvTimeoutError::Timeout) => drop(pulse.beat(sender, byte_count, byte_count)),
+                // It panicked, and so will the end of this scope.
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    });
+    // Where no thread can be started, it is done without a word.
+    done_beside.unwrap_or_else(work)
 }

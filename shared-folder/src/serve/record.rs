@@ -1,8 +1,10 @@
 //! What the log is told of each request.
 
+use super::Host;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
+use wire::net::service::SessionSlot;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,4 +52,28 @@ pub struct RequestRecord<'a> {
 pub trait Observe: Send + Sync {
     /// A request has ended.
     fn request(&self, record: &RequestRecord<'_>);
+}
+
+/// A request that runs, or waits for others.
+pub(super) struct Begun {
+    pub(super) at: Instant,
+    pub(super) command: &'static str,
+    pub(super) path: String,
+    /// Payload bytes so far.
+    pub(super) byte_count: u64,
+}
+
+impl Begun {
+    /// Tells how it ended.
+    pub(super) fn tell(self, host: &Host, slot: &SessionSlot, outcome: Outcome) {
+        host.observer.request(&RequestRecord {
+            session: slot.id(),
+            address: slot.address(),
+            command: self.command,
+            path: &self.path,
+            byte_count: self.byte_count,
+            duration: self.at.elapsed(),
+            outcome,
+        });
+    }
 }

@@ -1,13 +1,16 @@
 //! Errors become answers here, and only here: whose fault, which code, does the connection live.
 
+use super::record::Outcome;
 use crate::catalogue::HashError;
 use crate::folder::FolderError;
 use crate::incoming::LandingError;
 use std::borrow::Cow;
 use std::error::Error;
 use wire::codec::DecodeError;
-use wire::connection::{ReceiveError, SendError};
+use wire::connection::{ReceiveError, SendError, Sender, shortened};
 use wire::error_code::ErrorCode;
+use wire::message::payload::Failed;
+use wire::message::reply::Refused;
 use wire::path::PathError;
 
 /// Answers no: a code and a short text, without local paths or texts of the operating system.
@@ -39,6 +42,31 @@ pub(super) enum End {
     Fault { code: ErrorCode, message: String },
     /// It went on sending after a refusal, past the bound.
     TooMuch,
+}
+
+/// The one place where an error decides what the other end sees and whether the session lives.
+pub(super) fn conclude(sender: &mut Sender, id: u64, result: Result<(), Stop>) -> (Outcome, Result<(), End>) {
+    match result {
+        Ok(()) => (Outcome::Done, Ok(())),
+        Err(Stop::Refuse(Refusal { code, message })) => {
+            (Outcome::Refused(code), say_refused(sender, id, code, &message))
+        }
+        Err(Stop::Told(code)) => (Outcome::Refused(code), Ok(())),
+        Err(Stop::Fail(Refusal { code, message })) => {
+            let failed = Failed { code, message: shortened(&message) };
+            let sent = sender.queue(Some(id), &failed);
+            (Outcome::Refused(code), sent.map_err(|error| End::Lost(error.to_string())))
+        }
+        Err(Stop::End(End::Fault { code, message })) => {
+            (Outcome::Refused(code), Err(End::Fault { code, message }))
+        }
+        Err(Stop::End(end)) => (Outcome::Lost, Err(end)),
+    }
+}
+
+pub(super) fn say_refused(sender: &mut Sender, id: u64, code: ErrorCode, message: &str) -> Result<(), End> {
+    let refused = Refused { code, message: shortened(message), versions: None };
+    sender.queue(Some(id), &refused).map_err(|error| End::Lost(error.to_string()))
 }
 
 impl Refusal {

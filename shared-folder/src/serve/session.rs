@@ -1,16 +1,17 @@
 //! One session: receives requests, has each answered, tells the log, and ends in an orderly way.
 
 use super::Host;
+use super::group::{Ends, Group, Waiting};
 use super::pulse::GATHER_TIME_MAX;
-use super::record::{Outcome, RequestRecord};
-use super::refusal::{End, Refusal, Stop};
+use super::record::{Begun, Outcome};
+use super::refusal::{End, Refusal, Stop, conclude, say_refused};
+use super::writing::may_wait;
 use std::time::Instant;
 use wire::codec::{DecodeError, Decoded, Message as _, MessageSet as _};
-use wire::connection::{Closer, Connection, ReceiveError, refuse, shortened};
+use wire::connection::{Closer, Connection, ReceiveError, refuse};
 use wire::error_code::ErrorCode;
 use wire::limits::REQUESTS_IN_FLIGHT_MAX;
-use wire::message::payload::Failed;
-use wire::message::reply::{Goodbye, Refused, Topic, Topics};
+use wire::message::reply::{Goodbye, Topic, Topics};
 use wire::message::{Hello, Request, Section};
 use wire::net::service::SessionSlot;
 
@@ -25,6 +26,8 @@ pub(super) struct Session<'a> {
     pub(super) scratch: Vec<u8>,
     /// Payload bytes of the request that is being answered.
     pub(super) byte_count: u64,
+    /// Small files that arrived and are not answered yet.
+    pub(super) group: Group<'a>,
     /// Requests refused since the daemon began to stop.
     refused_stopping: usize,
     /// When answers were last sent between two requests.
@@ -34,6 +37,13 @@ pub(super) struct Session<'a> {
 enum Next {
     GoOn,
     Leave,
+}
+
+/// How far a request has come.
+pub(super) enum Progress<'a> {
+    Answered,
+    /// Its answer comes with those of its group.
+    Waits(Box<Waiting<'a>>),
 }
 
 impl<'a> Session<'a> {
@@ -48,6 +58,7 @@ impl<'a> Session<'a> {
             process_id: hello.process_id,
             scratch: Vec::new(),
             byte_count: 0,
+            group: Group::default(),
             refused_stopping: 0,
             flushed: Instant::now(),
         }
@@ -61,16 +72,19 @@ impl<'a> Session<'a> {
                 Err(end) => break Some(end),
             }
         };
-        match end {
+        // What arrived whole lands, whoever is still there to be told.
+        let landed = self.land_group();
+        match end.or(landed.err()) {
             None => self.connection.close_gently(),
             Some(end) => self.end(end),
         }
     }
 
     fn next_request(&mut self) -> Result<Next, End> {
-        let is_last = !self.connection.receiver.holds_line();
+        let is_last = !self.holds_message();
         // Many requests that cost much and say little must not keep their answers back, nor outlive their client.
         if is_last || self.flushed.elapsed() >= GATHER_TIME_MAX {
+            self.land_group()?;
             self.connection.sender.flush().map_err(|error| End::Lost(error.to_string()))?;
             self.flushed = Instant::now();
         }
@@ -97,67 +111,76 @@ impl<'a> Session<'a> {
             let message = "a request needs an id".to_owned();
             return Err(End::Fault { code: ErrorCode::BadMessage, message });
         };
-        let (begun, command, path) = (Instant::now(), message.type_name(), label(&message));
+        let (command, path) = (message.type_name(), label(&message));
         let is_stopping = self.slot.begin(format!("{command} {path}")).is_err();
         if is_stopping && self.refused_stopping >= REQUESTS_IN_FLIGHT_MAX {
             return Ok(Next::Leave);
         }
+        let mut begun = Begun { at: Instant::now(), command, path, byte_count: 0 };
         self.byte_count = 0;
         let is_bye = matches!(message, Request::Bye(_));
         let result =
             if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
-        let (outcome, next) = self.conclude(id, result);
-        self.host.observer.request(&RequestRecord {
-            session: self.slot.id(),
-            address: self.slot.address(),
-            command,
-            path: &path,
-            byte_count: self.byte_count,
-            duration: begun.elapsed(),
-            outcome,
-        });
+        begun.byte_count = self.byte_count;
+        let said = match result {
+            Ok(Progress::Waits(waiting)) => return self.join_group(*waiting, begun),
+            Ok(Progress::Answered) => Ok(()),
+            Err(stop) => Err(stop),
+        };
+        let (outcome, next) = self.conclude(id, said);
+        begun.tell(self.host, self.slot, outcome);
         next.map(|()| if is_bye { Next::Leave } else { Next::GoOn })
     }
 
-    fn dispatch(&mut self, id: u64, request: Request) -> Result<(), Stop> {
-        match request {
+    fn join_group(&mut self, waiting: Waiting<'a>, begun: Begun) -> Result<Next, End> {
+        if self.group.add(waiting, begun, self.host) {
+            self.land_group()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Answers what waits. Before anything else is answered, and before anything is waited for.
+    pub(super) fn land_group(&mut self) -> Result<(), End> {
+        let (sender, host, slot) = (&mut self.connection.sender, self.host, self.slot);
+        self.group.land(&mut Ends { sender, host, slot })
+    }
+
+    /// Whether the next message is there. While somebody waits for an answer, what has arrived is worth a look.
+    pub(super) fn holds_message(&mut self) -> bool {
+        let receiver = &mut self.connection.receiver;
+        receiver.holds_line() || (!self.group.is_empty() && receiver.is_ready())
+    }
+
+    fn dispatch(&mut self, id: u64, request: Request) -> Result<Progress<'a>, Stop> {
+        if !may_wait(&request) {
+            self.land_group().map_err(Stop::End)?;
+        }
+        let answered = match request {
+            Request::Write(write) => return self.write(id, &write).map(Box::new).map(Progress::Waits),
             Request::List(list) => self.list(id, &list),
             Request::Search(search) => self.search(id, &search),
             Request::Stat(stat) => self.stat(id, &stat),
             Request::Read(read) => self.read(id, &read),
             Request::Pieces(pieces) => self.pieces(id, &pieces),
-            Request::Write(write) => self.write(id, &write),
             Request::Rename(rename) => self.rename(id, &rename),
             Request::Delete(delete) => self.delete(id, &delete),
             Request::Mkdir(mkdir) => self.make_folder(id, &mkdir),
             Request::Help(_) => self.help(id),
             Request::Bye(_) => Ok(self.connection.sender.queue(Some(id), &Goodbye {})?),
-        }
+        };
+        answered.map(|()| Progress::Answered)
     }
 
-    /// The one place where an error decides what the other end sees and whether the session lives.
     fn conclude(&mut self, id: u64, result: Result<(), Stop>) -> (Outcome, Result<(), End>) {
-        match result {
-            Ok(()) => (Outcome::Done, Ok(())),
-            Err(Stop::Refuse(Refusal { code, message })) => {
-                (Outcome::Refused(code), self.refuse(id, code, &message))
-            }
-            Err(Stop::Told(code)) => (Outcome::Refused(code), Ok(())),
-            Err(Stop::Fail(Refusal { code, message })) => {
-                let failed = Failed { code, message: shortened(&message) };
-                let sent = self.connection.sender.queue(Some(id), &failed);
-                (Outcome::Refused(code), sent.map_err(|error| End::Lost(error.to_string())))
-            }
-            Err(Stop::End(End::Fault { code, message })) => {
-                (Outcome::Refused(code), Err(End::Fault { code, message }))
-            }
-            Err(Stop::End(end)) => (Outcome::Lost, Err(end)),
+        if let Err(end) = self.land_group() {
+            return (Outcome::Lost, Err(end));
         }
+        conclude(&mut self.connection.sender, id, result)
     }
 
     pub(super) fn refuse(&mut self, id: u64, code: ErrorCode, message: &str) -> Result<(), End> {
-        let refused = Refused { code, message: shortened(message), versions: None };
-        self.connection.sender.queue(Some(id), &refused).map_err(|error| End::Lost(error.to_string()))
+        self.land_group()?;
+        say_refused(&mut self.connection.sender, id, code, message)
     }
 
     pub(super) fn count_bytes(&mut self, byte_count: u64) {
@@ -165,11 +188,11 @@ impl<'a> Session<'a> {
         self.slot.count_bytes(byte_count);
     }
 
-    fn refuse_stopping(&mut self, id: u64, request: &Request) -> Result<(), Stop> {
+    fn refuse_stopping(&mut self, id: u64, request: &Request) -> Result<Progress<'a>, Stop> {
         self.refused_stopping += 1;
         let refusal = Refusal::new(ErrorCode::Stopping, "this daemon is stopping");
         match request {
-            Request::Write(_) => self.refuse_write(id, refusal),
+            Request::Write(_) => Err(self.refuse_write(id, refusal)),
             _ => Err(Stop::Refuse(refusal)),
         }
     }

@@ -7,6 +7,7 @@ use crate::folder::Folder;
 use crate::incoming::Probe;
 use crate::kinds::kind_of;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use wire::error_code::ErrorCode;
 use wire::message::Kind;
 use wire::path::SharedPath;
@@ -33,13 +34,16 @@ pub struct Share {
     /// Watches the steps to disk; none in ordinary use.
     pub probe: Option<Arc<dyn Probe>>,
     pub(super) uploads: Uploads,
+    /// Small files of all sessions that arrived and wait to land.
+    pub(super) waiting_files: AtomicUsize,
 }
 
 impl Share {
     /// A folder with its digests, under these rules.
     #[must_use]
     pub fn new(folder: Folder, catalogue: Catalogue, rules: Rules) -> Self {
-        Self { folder, catalogue, rules, probe: None, uploads: Uploads::default() }
+        let (uploads, waiting_files) = (Uploads::default(), AtomicUsize::default());
+        Self { folder, catalogue, rules, probe: None, uploads, waiting_files }
     }
 
     /// Text from outside becomes a shared path here.

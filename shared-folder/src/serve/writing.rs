@@ -1,26 +1,22 @@
-//! WRITE: admitted before the payload where it is large, landed in the order that makes `written` mean safe.
+//! WRITE: admitted before the payload where it is large, then handed on to its group, where it lands.
 
-use super::pulse::Pulse;
+use super::group::{Attentive, Ends, Waiting};
+use super::pulse::{Pulse, while_working};
 use super::refusal::{End as SessionEnd, Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
 use super::uploads::Registered;
-use crate::catalogue::Hashed;
 use crate::folder::{FolderError, Identity};
-use crate::incoming::{Incoming, Landed, Landing, LandingError, Step, run_step};
-use crossbeam_channel::{RecvTimeoutError, bounded};
-use std::thread::{Builder, scope};
+use crate::incoming::{Arrived, Incoming, Landing, LandingError};
 use wire::codec::Decoded;
-use wire::connection::{Half, ReceiveError};
+use wire::connection::{Connection, Half, ReceiveError};
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
-use wire::limits::{
-    DISCARD_BYTES_MAX, PIECE_BYTES, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX, WORKING_INTERVAL,
-};
+use wire::limits::{DISCARD_BYTES_MAX, PIECE_BYTES, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX};
 use wire::message::payload::{Abort, End, Upload};
-use wire::message::reply::{Base, Ready, Written};
+use wire::message::reply::{Base, Ready};
 use wire::message::request::Write;
-use wire::message::{ByteCount, Section};
+use wire::message::{ByteCount, Request, Section};
 use wire::path::SharedPath;
 
 /// A WRITE that was admitted.
@@ -28,7 +24,7 @@ struct Admitted<'a> {
     path: SharedPath,
     incoming: Incoming<'a>,
     // Declared after the landing: its lock is gone when the next upload is let in.
-    _registered: Option<Registered<'a>>,
+    registered: Option<Registered<'a>>,
 }
 
 /// What closes an upload.
@@ -38,35 +34,41 @@ enum Closing {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn write(&mut self, id: u64, write: &Write) -> Result<(), Stop> {
+    /// Receives a file, up to where it only has to land.
+    pub(super) fn write(&mut self, id: u64, write: &Write) -> Result<Waiting<'a>, Stop> {
         let admitted = match self.admit(id, write) {
             Ok(admitted) => admitted,
-            Err(Stop::Refuse(refusal)) => return self.refuse_write(id, refusal),
+            Err(Stop::Refuse(refusal)) => return Err(self.refuse_write(id, refusal)),
             Err(other) => return Err(other),
         };
-        let Admitted { path, mut incoming, _registered } = admitted;
+        let Admitted { path, mut incoming, registered } = admitted;
         if is_large(write)
             && let Err(stop) = self.say_ready(id, write, &mut incoming)
         {
-            return self.give_up(id, incoming, stop);
+            return Err(self.give_up(id, incoming, stop));
         }
         match self.receive(id, &mut incoming) {
-            Ok(Closing::End(end)) => self.land(id, (write, &path), incoming, &end),
+            Ok(Closing::End(end)) => {
+                let arrived = self.arrived(id, write, incoming, &end)?;
+                Ok(Waiting { id, path, arrived, registered })
+            }
             Ok(Closing::Abort(abort)) => {
                 Err(Stop::Refuse(Refusal { code: abort.code, message: abort.message.into() }))
             }
-            Err(stop) => self.give_up(id, incoming, stop),
+            Err(stop) => Err(self.give_up(id, incoming, stop)),
         }
     }
 
-    /// Says no, and reads on until the writer closes its upload.
-    pub(super) fn refuse_write(&mut self, id: u64, refusal: Refusal) -> Result<(), Stop> {
+    /// Says no, and reads on until the writer closes its upload. Gives how it ended.
+    pub(super) fn refuse_write(&mut self, id: u64, refusal: Refusal) -> Stop {
         let Refusal { code, message } = refusal;
-        self.refuse(id, code, &message).map_err(Stop::End)?;
-        self.connection.sender.flush()?;
-        self.discard(id)?;
+        let refused = self.refuse(id, code, &message).map_err(Stop::End);
+        let heard_out = refused.and_then(|()| {
+            self.connection.sender.flush()?;
+            self.discard(id)
+        });
         // The log still tells how it ended; the other end has had its answer.
-        Err(Stop::Told(code))
+        heard_out.err().unwrap_or(Stop::Told(code))
     }
 
     fn admit(&mut self, id: u64, write: &Write) -> Result<Admitted<'a>, Stop> {
@@ -94,11 +96,26 @@ impl<'a> Session<'a> {
             probe: share.probe.clone(),
         };
         let (incoming, registered) = self.begin(&path, landing)?;
-        Ok(Admitted { path, incoming, _registered: registered })
+        Ok(Admitted { path, incoming, registered })
     }
 
-    /// Opens the landing; where this process's own older upload holds the partial, ends that one first.
+    /// Opens the landing. One that waits under the same name lands before, so that this one meets it.
     fn begin(
+        &mut self,
+        path: &SharedPath,
+        landing: Landing,
+    ) -> Result<(Incoming<'a>, Option<Registered<'a>>), Stop> {
+        let (incoming, registered) = self.begin_now(path, landing.clone())?;
+        if !self.group.has_target_of(&incoming) {
+            return Ok((incoming, registered));
+        }
+        drop((incoming, registered));
+        self.land_group().map_err(Stop::End)?;
+        Ok(self.begin_now(path, landing)?)
+    }
+
+    /// Where this process's own older upload holds the partial, ends that one first.
+    fn begin_now(
         &self,
         path: &SharedPath,
         landing: Landing,
@@ -159,7 +176,7 @@ impl<'a> Session<'a> {
             match self.upload_message(id)? {
                 Upload::Section(Section { offset, byte_count }) => {
                     let (offset, byte_count) = (offset.get(), byte_count.get());
-                    let mut bytes = self.connection.receiver.section(byte_count);
+                    let mut bytes = self.section(byte_count);
                     if offset.saturating_add(byte_count) > max {
                         return Err(too_large().into());
                     }
@@ -172,63 +189,44 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn land(
+    /// Verifying a large file may wait for its hash, or take the rest from a base: `working` is said meanwhile.
+    fn arrived(
         &mut self,
         id: u64,
-        (write, path): (&Write, &SharedPath),
-        incoming: Incoming<'_>,
+        write: &Write,
+        incoming: Incoming<'a>,
         end: &End,
-    ) -> Result<(), Stop> {
+    ) -> Result<Arrived<'a>, Stop> {
         if write.digest.is_some_and(|announced| announced != end.digest) {
             return Err(Refusal::new(ErrorCode::DigestMismatch, "the digest is not the one announced").into());
         }
-        let landed = self.finish(id, incoming, end)?;
-        let Landed { byte_count, digest, pieces, identity, .. } = landed;
-        self.host.share.catalogue.note(identity, path, Hashed { digest, pieces: pieces.into() });
-        let written = Written { byte_count: ByteCount::new(byte_count), digest };
-        run_step(&self.host.share.probe, Step::Reply, || Ok(()))?;
-        Ok(self.connection.sender.queue(Some(id), &written)?)
-    }
-
-    /// Verifying and syncing a large file takes its time: a thread does it while this one says `working`.
-    fn finish(&mut self, id: u64, incoming: Incoming<'_>, end: &End) -> Result<Landed, Stop> {
         let (byte_count, digest) = (end.byte_count.get(), Some(end.digest));
         if byte_count <= SMALL_WRITE_BYTES_MAX {
-            return Ok(incoming.finish(byte_count, digest)?);
+            return Ok(incoming.arrived(byte_count, digest)?);
         }
-        let (done, landed) = bounded(1);
-        scope(|threads| {
-            let land = move || {
-                // The session waits for exactly this word.
-                let _ = done.try_send(incoming.finish(byte_count, digest));
-            };
-            Builder::new()
-                .name("land".into())
-                .spawn_scoped(threads, land)
-                .map_err(|_| LandingError::HashLost)?;
-            let mut pulse = Pulse::new(id, &self.host.share);
-            loop {
-                match landed.recv_timeout(WORKING_INTERVAL) {
-                    Ok(result) => return Ok(result?),
-                    Err(RecvTimeoutError::Timeout) => {
-                        // If the writer has left, what it sent completely still lands.
-                        let _ = pulse.beat(&mut self.connection.sender, byte_count, byte_count);
-                    }
-                    Err(RecvTimeoutError::Disconnected) => return Err(LandingError::HashLost.into()),
-                }
-            }
-        })
+        let (pulse, mut incoming) = (Pulse::new(id, &self.host.share), Some(incoming));
+        let mut verify = || match incoming.take() {
+            Some(incoming) => incoming.arrived(byte_count, digest),
+            None => Err(LandingError::HashLost),
+        };
+        Ok(while_working(pulse, &mut self.connection.sender, byte_count, &mut verify)?)
+    }
+
+    fn section(&mut self, byte_count: u64) -> Attentive<'_, 'a> {
+        let Connection { sender, receiver, .. } = &mut self.connection;
+        let ends = Ends { sender, host: self.host, slot: self.slot };
+        Attentive { bytes: receiver.section(byte_count), group: &mut self.group, ends }
     }
 
     /// Ends an upload that broke in the middle: what is worth keeping is kept, and a writer that is still there is
     /// told and heard out.
-    fn give_up(&mut self, id: u64, incoming: Incoming<'_>, stop: Stop) -> Result<(), Stop> {
+    fn give_up(&mut self, id: u64, incoming: Incoming<'_>, stop: Stop) -> Stop {
         match stop {
             Stop::Refuse(refusal) => {
                 incoming.discard();
                 self.refuse_write(id, refusal)
             }
-            other => Err(other),
+            other => other,
         }
     }
 
@@ -252,7 +250,8 @@ impl<'a> Session<'a> {
 
     /// The next message of the upload, checked against everything that holds for all of them.
     fn upload_message(&mut self, id: u64) -> Result<Upload, Stop> {
-        if !self.connection.receiver.holds_line() {
+        if !self.holds_message() {
+            self.land_group().map_err(Stop::End)?;
             self.connection.sender.flush()?;
         }
         let received = self.connection.receiver.message::<Upload>()?;
@@ -274,6 +273,11 @@ impl<'a> Session<'a> {
         }
         Ok(message)
     }
+}
+
+/// Whether what waits may go on waiting while this is answered: it is a small write that takes no notice of it.
+pub(super) fn may_wait(request: &Request) -> bool {
+    matches!(request, Request::Write(write) if !is_large(write) && write.if_digest.is_none())
 }
 
 fn is_large(write: &Write) -> bool {

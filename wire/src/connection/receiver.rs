@@ -146,9 +146,17 @@ impl Receiver {
         }
     }
 
-    /// Whether a message or the end of the stream is there without waiting.
+    /// Whether a whole message, the end of the stream or an error is there without waiting; takes what has arrived.
     pub fn is_ready(&mut self) -> bool {
-        self.buffer.has_line() || self.stream.is_readable_now()
+        while !self.holds_line() {
+            if self.unread > 0 || !self.stream.is_readable_now() {
+                return false;
+            }
+            if !matches!(self.fill(Wait::Message, None), Ok(true)) {
+                return true;
+            }
+        }
+        true
     }
 
     /// Whether a whole line has already been taken from the socket.
@@ -232,6 +240,12 @@ impl SectionBytes<'_> {
     #[must_use]
     pub fn left(&self) -> u64 {
         self.receiver.unread
+    }
+
+    /// Whether some of them, or the end of the stream, are there without waiting.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.receiver.buffer.is_empty() || self.receiver.stream.is_readable_now()
     }
 
     /// Fills `target`, which must not be longer than what is left, and counts it as read.

@@ -1,0 +1,155 @@
+//! Files that arrived whole and land together: one sync for the data of all, their renames in order, one sync for each
+//! folder. A file that lands alone is a group of one.
+
+use super::sync::sync_file_system;
+use super::{Incoming, Landed, LandingError, Step, run_step};
+use crate::folder::{FolderError, FolderHandle, Identity, Inode, Status, rename_at};
+use rustix::fs::{AtFlags, fstat, fsync, statat};
+use std::collections::HashMap;
+use std::io;
+use wire::digest::{Digest, PieceValue};
+
+/// How the data of a group goes to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syncing {
+    /// File by file.
+    Each,
+    /// With everything else on the same file system: cheaper for many files, unless others have written much.
+    Together,
+}
+
+/// A file that is verified and has its attributes; only disk and name are missing.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    pub(super) incoming: Incoming<'a>,
+    pub(super) byte_count: u64,
+    pub(super) digest: Digest,
+    pub(super) pieces: Vec<PieceValue>,
+}
+
+/// Lands them: syncs the data of all, renames them in order, syncs their folders. One result for each; one that
+/// fails takes no other with it, but those whose folder could not be synced.
+#[must_use]
+pub fn land(mut group: Vec<Arrived<'_>>, syncing: Syncing) -> Vec<Result<Landed, LandingError>> {
+    let synced = sync_data(&group, syncing);
+    let members = group.iter_mut().zip(synced);
+    let mut renamed: Vec<_> =
+        members.map(|(arrived, synced)| synced.and_then(|()| arrived.incoming.rename())).collect();
+    sync_folders(&group, &mut renamed);
+    let members = group.into_iter().zip(renamed);
+    members.map(|(arrived, renamed)| renamed.map(|identity| arrived.landed(identity))).collect()
+}
+
+fn sync_data(group: &[Arrived<'_>], syncing: Syncing) -> Vec<Result<(), LandingError>> {
+    // What does not work together is done one by one: only so it is known whose data is not on the disk.
+    if syncing == Syncing::Together && sync_together(group).is_ok() {
+        return group.iter().map(|_| Ok(())).collect();
+    }
+    group.iter().map(|arrived| arrived.incoming.sync()).collect()
+}
+
+/// Once for each file system: a folder of the share may be a mounted one.
+fn sync_together(group: &[Arrived<'_>]) -> Result<(), LandingError> {
+    let mut done = Vec::new();
+    for Arrived { incoming, .. } in group.iter().filter(|arrived| arrived.incoming.landing.synced) {
+        let device = incoming.folder_inode.device;
+        if !done.contains(&device) {
+            let sync = || Ok(sync_file_system(&incoming.temporary.file)?);
+            run_step(&incoming.landing.probe, Step::Sync, sync)?;
+            done.push(device);
+        }
+    }
+    Ok(())
+}
+
+/// Each folder once, whatever came into it.
+fn sync_folders(group: &[Arrived<'_>], renamed: &mut [Result<Identity, LandingError>]) {
+    let mut failures: HashMap<Inode, Option<LandingError>> = HashMap::new();
+    for (Arrived { incoming, .. }, renamed) in group.iter().zip(renamed) {
+        if renamed.is_ok() {
+            let failure = failures.entry(incoming.folder_inode);
+            let failure = failure.or_insert_with(|| incoming.sync_folder().err());
+            if let Some(failure) = failure {
+                *renamed = Err(said_again(failure));
+            }
+        }
+    }
+}
+
+/// One failed sync is told to everyone whom it concerns.
+fn said_again(failure: &LandingError) -> LandingError {
+    match failure {
+        LandingError::Folder(FolderError::NoSpace) => FolderError::NoSpace.into(),
+        other => FolderError::Failed(io::Error::other(format!("syncing a folder: {other}"))).into(),
+    }
+}
+
+impl Arrived<'_> {
+    /// Its length, in bytes.
+    #[must_use]
+    pub fn byte_count(&self) -> u64 {
+        self.byte_count
+    }
+
+    /// Whether the other lands under the same name, whatever ways lead there.
+    #[must_use]
+    pub fn has_target_of(&self, other: &Incoming<'_>) -> bool {
+        (self.incoming.folder_inode, &self.incoming.name) == (other.folder_inode, &other.name)
+    }
+
+    fn landed(self, identity: Identity) -> Landed {
+        let Self { incoming, byte_count, digest, pieces } = self;
+        let reused = byte_count - incoming.received.min(byte_count);
+        Landed { byte_count, digest, pieces, reused, identity }
+    }
+}
+
+impl Incoming<'_> {
+    fn sync(&self) -> Result<(), LandingError> {
+        if !self.landing.synced {
+            return Ok(());
+        }
+        run_step(&self.landing.probe, Step::Sync, || Ok(fsync(&self.temporary.file)?))
+    }
+
+    fn sync_folder(&self) -> Result<(), LandingError> {
+        if !self.landing.synced {
+            return Ok(());
+        }
+        run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(self.folder.as_fd())?))
+    }
+
+    fn rename(&mut self) -> Result<Identity, LandingError> {
+        let gate = self.target.gate();
+        self.check_still_there()?;
+        if let Some(expected) = self.landing.replaces {
+            let now = statat(self.folder.as_fd(), self.name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
+                .map(|stat| Status::of(&stat));
+            if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
+                return Err(LandingError::Changed);
+            }
+        }
+        let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
+        run_step(&self.landing.probe, Step::Rename, || {
+            rename_at((folder, from), (folder, to), !self.landing.new)
+        })?;
+        drop(gate);
+        self.temporary.landed();
+        Ok(crate::folder::identity_of(&self.temporary.file)?)
+    }
+
+    /// Whether the folder still is where the path says, and the temporary file still the one that was written: either
+    /// may have been moved or replaced meanwhile, and then `written` would not be true.
+    fn check_still_there(&self) -> Result<(), LandingError> {
+        let moved = || LandingError::Folder(FolderError::Unsteady);
+        if let FolderHandle::Below(_) = &self.folder {
+            let place = self.target.place(&self.path).map_err(|_| moved())?;
+            let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
+            if Inode::of(&now) != self.folder_inode {
+                return Err(moved());
+            }
+        }
+        let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
+        if is_ours { Ok(()) } else { Err(moved()) }
+    }
+}
