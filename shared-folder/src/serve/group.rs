@@ -14,15 +14,15 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use wire::connection::{ReceiveError, SectionBytes, Sender};
-use wire::limits::SMALL_WRITE_BYTES_MAX;
+use wire::limits::{REQUESTS_IN_FLIGHT_MAX, SMALL_WRITE_BYTES_MAX};
 use wire::message::ByteCount;
 use wire::message::reply::Written;
 use wire::net::service::SessionSlot;
 use wire::path::SharedPath;
 
-/// Files of a session that wait at once. Reached: they land. More would gain nothing: a sync of 64 costs hardly more
-/// than one of 8.
-pub(super) const GROUP_FILES_MAX: usize = 64;
+/// Files of a session that wait at once. Reached: they land. Half of what a client may have in flight, so that it sends
+/// the other half meanwhile; more would gain little.
+pub(super) const GROUP_FILES_MAX: usize = REQUESTS_IN_FLIGHT_MAX / 2;
 /// Files that wait in all sessions of a share, as each holds up to two descriptors. Exceeded: a group lands as it is.
 const WAITING_FILES_MAX: usize = 512;
 /// So many files and more are worth a sync of the whole file system.
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_files_of_a_session_land_at_once() {
+    fn as_many_files_of_a_session_as_may_wait_land_at_once() {
         let place = tempfile::tempdir().unwrap();
         let host = host(&place);
         let mut group = Group::default();

@@ -100,12 +100,12 @@ fn a_group_of_few_files_is_synced_file_by_file_and_one_of_eight_together() {
 }
 
 #[test]
-fn a_group_has_64_files_at_most() {
-    let steps = steps_of_one_group(plain_share, &small_writes(64, "new"), 64);
+fn a_group_has_32_files_at_most() {
+    let steps = steps_of_one_group(plain_share, &small_writes(32, "new"), 32);
     assert_eq!(count(&steps, Step::Sync), 1);
     for _ in 0..5 {
         let share = plain_share();
-        let steps = steps_of(share.path(), &small_writes(65, "new"), 65);
+        let steps = steps_of(share.path(), &small_writes(33, "new"), 33);
         assert!(groups(&steps).len() > 1);
     }
 }
