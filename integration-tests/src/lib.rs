@@ -27,6 +27,7 @@ pub mod upload;
 pub mod neighbour;
 pub mod session;
 pub mod process;
+pub mod privilege;
 pub mod scratch;
 pub mod content;
 pub mod patience;

@@ -34,6 +34,7 @@ pub struct ServerSetup {
     served: Option<PathBuf>,
     state: Option<PathBuf>,
     prologue: Option<String>,
+    launcher: Vec<String>,
     /// Its folders; the test may fill them before the start.
     pub scratch: Scratch,
 }
@@ -58,6 +59,7 @@ impl ServerSetup {
             served: None,
             state: None,
             prologue: None,
+            launcher: Vec::new(),
             scratch: Scratch::new(),
         }
     }
@@ -103,6 +105,12 @@ impl ServerSetup {
         self
     }
 
+    /// Starts it, and that shell, by this command line, such as one of [`crate::privilege`].
+    pub fn launched_by(mut self, launcher: Vec<String>) -> Self {
+        self.launcher = launcher;
+        self
+    }
+
     /// Puts a file into the share.
     pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         self.scratch.put(path, bytes);
@@ -137,12 +145,16 @@ impl ServerSetup {
         Process::start(&mut command)
     }
 
-    /// The program itself, perhaps below a shell that becomes it.
+    /// The program itself, perhaps below a launcher and a shell that become it one after the other.
     fn program(&self) -> Command {
-        let Some(prologue) = &self.prologue else { return Command::new(&self.binary) };
-        let mut shell = Command::new("bash");
-        shell.arg("-c").arg(format!("{prologue}; exec \"$0\" \"$@\"")).arg(&self.binary);
-        shell
+        let mut words: Vec<OsString> = self.launcher.iter().map(OsString::from).collect();
+        if let Some(prologue) = &self.prologue {
+            words.extend(["bash".into(), "-c".into(), format!("{prologue}; exec \"$0\" \"$@\"").into()]);
+        }
+        words.push(self.binary.clone().into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
     }
 }
 

@@ -420,6 +420,10 @@ fn target_status(
 ) -> Result<Option<Status>, LandingError> {
     match folder.status_in(place, path) {
         Ok((_, true)) if spares_links => Err(FolderError::NotAFile.into()),
+        // It could not be renamed over in the end: better said before the bytes are sent.
+        Ok((status, false)) if status.shape == Shape::File && place.is_mounted() => {
+            Err(FolderError::Mounted.into())
+        }
         Ok((status, _)) => Ok(Some(status)),
         // What is hidden is not found either, but its name is taken.
         Err(FolderError::NotFound) if folder.is_name_free(place) => Ok(None),

@@ -20,6 +20,7 @@ mod names;
 mod links;
 mod flipping_folders;
 mod moved_share;
+mod mounts;
 mod special_files;
 mod floods;
 mod costly_requests;

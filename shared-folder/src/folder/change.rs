@@ -114,6 +114,21 @@ impl Folder {
     }
 }
 
+impl Place<'_, '_> {
+    /// Whether something is mounted there, which cannot be renamed, replaced or removed. Where the system does not say,
+    /// it is found out by trying.
+    pub(crate) fn is_mounted(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{StatxAttributes, StatxFlags, statx};
+            let asked = statx(self.folder.as_fd(), self.name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+            asked.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+}
+
 /// Renames by handles; without `replace` only to a free name, in one step, whatever else happens meanwhile.
 pub(crate) fn rename_at(
     (from_folder, from): (BorrowedFd<'_>, &str),

@@ -35,6 +35,9 @@ pub enum FolderError {
     /// The operating system does not let this program do it.
     #[error("the file system does not allow it")]
     NotAllowed,
+    /// Something is mounted there, or the operating system uses it itself.
+    #[error("something else is mounted there")]
+    Mounted,
     /// A folder into itself.
     #[error("a folder cannot become part of itself")]
     IntoItself,
@@ -71,6 +74,7 @@ impl From<Errno> for FolderError {
             Errno::NOTEMPTY => Self::NotEmpty,
             Errno::LOOP => Self::LeadsNowhere,
             Errno::ACCESS | Errno::PERM => Self::NotAllowed,
+            Errno::BUSY => Self::Mounted,
             Errno::ROFS => Self::ReadOnly,
             Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL => Self::BadName,
             Errno::NOSPC | Errno::DQUOT => Self::NoSpace,

@@ -36,10 +36,15 @@ impl Folder {
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return Ok(unlinkat(place.folder.as_fd(), place.name, AtFlags::empty())?);
         }
-        if recursive {
-            self.empty(&place, beat)?;
+        // Tried before anything in it is touched: where something is mounted, nothing will make it go, and what is
+        // mounted would be emptied for nothing.
+        match remove_folder(&place) {
+            Err(FolderError::NotEmpty) if recursive => {
+                self.empty(&place, beat)?;
+                remove_folder(&place)
+            }
+            other => other,
         }
-        unlinkat(place.folder.as_fd(), place.name, AtFlags::REMOVEDIR).map_err(busy_is_not_empty)
     }
 
     /// Removes all that lies in the folder at `place`. The way is a stack of names; one folder is open at a time.
@@ -107,10 +112,9 @@ impl Folder {
     }
 }
 
-fn busy_is_not_empty(error: Errno) -> FolderError {
-    match error {
-        Errno::NOTEMPTY | Errno::EXIST => FolderError::NotEmpty,
-        Errno::BUSY => FolderError::NotAllowed,
+fn remove_folder(place: &Place<'_, '_>) -> Result<(), FolderError> {
+    unlinkat(place.folder.as_fd(), place.name, AtFlags::REMOVEDIR).map_err(|error| match error {
+        Errno::EXIST => FolderError::NotEmpty,
         other => other.into(),
-    }
+    })
 }

@@ -89,9 +89,10 @@ impl From<FolderError> for Refusal {
             FolderError::NotAFile => ErrorCode::NotAFile,
             FolderError::NotAFolder => ErrorCode::NotAFolder,
             FolderError::NotEmpty => ErrorCode::NotEmpty,
-            FolderError::LeadsOutside | FolderError::NotAllowed | FolderError::OtherFileSystem => {
-                ErrorCode::NotAllowed
-            }
+            FolderError::LeadsOutside
+            | FolderError::NotAllowed
+            | FolderError::Mounted
+            | FolderError::OtherFileSystem => ErrorCode::NotAllowed,
             FolderError::IntoItself | FolderError::BadName => ErrorCode::BadPath,
             FolderError::ReadOnly => ErrorCode::ReadOnly,
             // Our own limit says `too_large`; one of the system's is a want of space like a quota.
