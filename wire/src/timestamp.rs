@@ -1,6 +1,8 @@
 //! Moments on the wire: RFC 3339 text in UTC. Must not know any clock.
 
 use jiff::Timestamp as Moment;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
@@ -69,8 +71,15 @@ impl de::Visitor<'_> for TimestampText {
             let (seconds, nanoseconds) = Timestamp(moment).to_unix();
             Timestamp::from_unix(seconds, nanoseconds)
         };
-        text.parse().map(clamped).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+        let moment = text.parse().map(clamped).ok().or_else(|| past_the_last(text));
+        moment.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
+}
+
+/// The last hours of the year 9999, which RFC 3339 can write and a `Moment` cannot hold.
+fn past_the_last(text: &str) -> Option<Timestamp> {
+    let named: DateTime = text.strip_suffix(['Z', 'z'])?.parse().ok()?;
+    (named > Offset::UTC.to_datetime(Moment::MAX)).then_some(Timestamp(Moment::MAX))
 }
 
 #[cfg(test)]
@@ -89,6 +98,19 @@ mod tests {
     fn moments_that_cannot_be_written_are_clamped() {
         assert_eq!(Timestamp::from_unix(i64::MAX, 0).0, Moment::MAX);
         assert_eq!(Timestamp::from_unix(i64::MIN, 7).to_string(), "0000-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn the_last_hours_that_can_be_written_are_taken_as_the_last_moment_and_what_is_no_time_is_not() {
+        let read = |text: &str| serde_json::from_str::<Timestamp>(&format!("\"{text}\"")).ok();
+        for last in ["9999-12-31T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "9999-12-30T22:00:01.5z"] {
+            assert_eq!(read(last), Some(Timestamp(Moment::MAX)), "{last}");
+        }
+        for none in
+            ["2026-11-20Z", "2026-11-20T12:00:00", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z", "Z"]
+        {
+            assert_eq!(read(none), None, "{none}");
+        }
     }
 
     proptest! {

@@ -75,6 +75,34 @@ fn modification_time_and_executable_bit_are_kept_as_announced() {
 }
 
 #[test]
+fn times_at_every_boundary_are_kept_or_become_the_nearest_that_the_file_system_has() {
+    let server = server!().start();
+    let mut session = server.session();
+    let mut modified_after = |text: &str| {
+        let uploaded = write(&mut session, "a.txt", b"old or new", &json!({"modified": text}));
+        assert_written(&uploaded.answer, b"old or new");
+        session.ask(json!({"type": "stat", "path": "a.txt"}))["entry"]["modified"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for kept in [
+        "1901-12-13T20:45:52Z",
+        "1969-12-31T23:59:59.000000001Z",
+        "1970-01-01T00:00:00Z",
+        "2038-01-19T03:14:08Z",
+        "2106-02-07T06:28:16.999999999Z",
+    ] {
+        assert_eq!(modified_after(kept), kept);
+    }
+    // Beyond what some file systems have; text compares as times do.
+    let earliest = ["0000-01-01T00:00:00Z", "1901-12-13T20:45:51Z"].map(&mut modified_after);
+    assert!(earliest.iter().all(|text| text.as_str() <= "1901-12-13T20:45:52Z"), "{earliest:?}");
+    let latest = modified_after("9999-12-31T23:59:59.999999999Z");
+    assert!(latest.as_str() > "2106-02-08" && latest.len() <= 30, "{latest}");
+}
+
+#[test]
 fn without_executable_the_bit_of_the_replaced_file_stays() {
     let server = server!().file("run.sh", b"old").file("plain.txt", b"old").start();
     let share = server.scratch().share();
