@@ -15,6 +15,7 @@ mod kinds;
 mod searching;
 mod stat;
 mod reading;
+mod large_sizes;
 mod pieces;
 mod writing;
 mod writing_large;
