@@ -21,6 +21,8 @@ use crate::patience::{HANG_TIME_MAX, eventually_true};
 
 /// So many looks in a row find a quiet program unchanged.
 const QUIET_LOOKS: usize = 20;
+/// The unit in which Linux tells processor times, whatever its own clock ticks at.
+const TICK_MILLISECONDS: u64 = 10;
 /// Wide enough that no line of a test is broken.
 const TERMINAL_SIZE: Winsize = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
 
@@ -126,6 +128,18 @@ impl Process {
     /// When it has ended.
     pub fn memory(&self) -> u64 {
         self.memory_line("VmRSS:")
+    }
+
+    /// The processor time that it has used, whatever the clock says.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn processor_time(&self) -> Duration {
+        let text = fs::read_to_string(self.proc_folder().join("stat")).unwrap();
+        // Its name may hold anything; what follows the last bracket are numbers.
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * TICK_MILLISECONDS)
     }
 
     fn memory_line(&self, name: &str) -> u64 {

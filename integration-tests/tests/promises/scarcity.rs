@@ -1,12 +1,17 @@
-//! What the system refuses: space, descriptors, a log (cases 26, 45 and 47). The service goes on.
+//! What the system refuses: space, descriptors, threads, a log (cases 26, 45 and 47). The service goes on.
 
-use integration_tests::content::{PIECE_BYTES, bytes};
+use std::time::Duration;
+
+use integration_tests::content::{PIECE_BYTES, bytes, digest};
 use integration_tests::patience::eventually;
-use integration_tests::server;
 use integration_tests::server::Server;
 use integration_tests::session::{PROCESS_ID, Session, hello, line_of};
-use integration_tests::upload::{begin_large, end, send_pieces, write_file};
+use integration_tests::upload::{assert_written, begin_large, end, send_pieces, write, write_file};
+use integration_tests::{privilege, server};
 use serde_json::json;
+
+/// Of a server that does nothing but wait for better times, as little as a slow machine allows.
+const PROCESSOR_TIME_MAX: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_write_that_the_system_cuts_off_leaves_the_old_file_and_nothing_else_and_the_next_works() {
@@ -46,6 +51,10 @@ fn a_server_without_descriptors_serves_those_it_has_and_recovers() {
     let server = server!().after_shell("ulimit -n 40").file("a.txt", b"hello").start();
     let mut first = server.session();
     let crowd: Vec<Session> = (0..100).map(|_| Session::dial(server.address())).collect();
+    // The longest pause comes after all shorter ones: whoever tries in a loop has used up a second by then.
+    server.wait_for_log("the longest pause", |line| line.contains("trying again in 1s"));
+    let used = server.process().processor_time();
+    assert!(used < PROCESSOR_TIME_MAX, "{used:?} for waiting");
     // What needs a descriptor may be refused now; the session goes on.
     first.assert_works();
     drop(crowd);
@@ -53,6 +62,38 @@ fn a_server_without_descriptors_serves_those_it_has_and_recovers() {
     assert_eq!(next.read_file("a.txt"), b"hello");
     assert_eq!(first.read_file("a.txt"), b"hello");
     write_file(&mut first, "b.txt", b"still here");
+}
+
+#[test]
+fn a_server_without_threads_serves_those_it_has_and_recovers() {
+    let Some(launcher) = privilege::as_user_without_processes() else { return };
+    // One session and two threads more than a server has that serves nobody.
+    let idle = server!().start();
+    idle.wait_until_quiet();
+    let limit = format!("ulimit -u {}", idle.thread_count() + 3);
+    let server = server!().launched_by(launcher).after_shell(&limit).file("a.txt", b"hello").start();
+    let mut first = server.session();
+    first.assert_works();
+    let crowd: Vec<Session> = (0..50).filter_map(|_| welcomed(&server)).collect();
+    assert!(crowd.len() <= 2, "{} are served by two threads", crowd.len());
+    // Nobody waits in a loop for a thread.
+    server.wait_until_quiet();
+    let used = server.process().processor_time();
+    assert!(used < PROCESSOR_TIME_MAX, "{used:?} for waiting");
+    // Whatever else wants a thread for itself does without.
+    let large = bytes("large", 3 * PIECE_BYTES);
+    for fields in [json!({}), json!({"base_wanted": true}), json!({"byte_count": null})] {
+        assert_written(&write(&mut first, "large.bin", &large, &fields).answer, &large);
+        assert!(first.read_file("large.bin") == large);
+    }
+    let found = first.ask(json!({"type": "stat", "path": "a.txt", "with_digest": true}));
+    assert_eq!(found["digest"], digest(b"hello"), "{found}");
+    assert_eq!(first.listing(json!({"type": "list", "recursive": true})).0.len(), 2);
+    drop(crowd);
+    let mut next = eventually("a new client is served", || welcomed(&server));
+    write_file(&mut next, "b.txt", &large);
+    write_file(&mut first, "c.txt", b"still here");
+    assert!(next.read_file("b.txt") == large);
 }
 
 /// A session, if the server has room for one.
@@ -90,5 +131,5 @@ fn an_upload_is_not_disturbed_by_a_crowd_at_the_door() {
         drop(crowd);
     }
     busy.send(&end(ready.id, &content));
-    integration_tests::upload::assert_written(&busy.answer(ready.id), &content);
+    assert_written(&busy.answer(ready.id), &content);
 }
