@@ -102,6 +102,35 @@ fn names_that_are_no_paths_are_refused() {
 }
 
 #[test]
+fn a_pattern_takes_nothing_that_does_not_match_it() {
+    let names =
+        [("tree/b.mp3", "music"), ("other/a.txt", "text"), ("../mine.txt", "text"), ("tree/x/a.txt", "text")];
+    for (name, kind) in names {
+        let imposter = Imposter::answering(move |session, request| {
+            let id = request["id"].as_u64().unwrap();
+            match request["type"].as_str() {
+                Some("read") => read(session, id, request["path"].as_str().unwrap_or_default()),
+                _ => list(session, id, &[(name, kind)]),
+            }
+        });
+        let scratch = Scratch::new();
+        scratch.put_local("mine.txt", b"mine");
+        let client = client!(&scratch, imposter.address()).options(&["--timeout", "1s"]);
+        let outcome = client.run_json(&["READ tree/*.txt"]);
+        assert_ne!(outcome.code, 0, "{name}: {outcome:?}");
+        assert_eq!(files_below(&scratch.local()).len(), 1, "{name}");
+        assert_eq!(scratch.local_file("mine.txt"), b"mine");
+    }
+}
+
+#[test]
+fn a_tree_that_contradicts_itself_is_no_success_and_stays_within() {
+    assert_only_the_tree_is_written(&[("tree/a", "text"), ("tree/a/b.txt", "text")]);
+    assert_only_the_tree_is_written(&[("tree/a", "folder"), ("tree/a", "text")]);
+    assert_only_the_tree_is_written(&[("tree", "text")]);
+}
+
+#[test]
 fn a_local_link_on_the_way_is_not_followed() {
     let imposter = server_that_lists(&[("tree/link", "folder"), ("tree/link/secret.txt", "text")]);
     let scratch = Scratch::new();

@@ -30,6 +30,7 @@ mod starting;
 mod routes;
 mod hostile_floods;
 mod hostile_results;
+mod hostile_sources;
 mod hostile_openings;
 mod hostile_lines;
 mod fifty;
