@@ -153,7 +153,7 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Remote(error) | SendError::Doubted { error, .. } => error.into(),
-            SendError::Shrank => Self::refused(ErrorCode::Changed, error.to_string()),
+            SendError::Changed => Self::refused(ErrorCode::Changed, error.to_string()),
             other => Self::of_local(&other),
         }
     }

@@ -26,6 +26,7 @@ mod differences;
 mod damaged_partials;
 mod cuts;
 mod broken_connections;
+mod changing_files;
 mod hostile_answers;
 mod endless_answers;
 mod hostile_names;

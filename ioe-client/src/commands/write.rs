@@ -295,7 +295,7 @@ fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut
         }
         Err(error) => {
             let is_about_local =
-                matches!(error, SendError::NotFound | SendError::Local(_) | SendError::Shrank);
+                matches!(error, SendError::NotFound | SendError::Local(_) | SendError::Changed);
             let failure = missing_folder(report, &what.destination, error.into());
             let about = if is_about_local { &local } else { path };
             failures.report(report, (COMMAND, about), &failure);

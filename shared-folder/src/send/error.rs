@@ -28,9 +28,9 @@ pub enum SendError {
     /// The local file cannot be used.
     #[error(transparent)]
     Local(#[from] FolderError),
-    /// The local file became shorter while it was sent.
+    /// The local file became another version while it was sent, as far as its length and time can tell.
     #[error("the local file changed while it was sent")]
-    Shrank,
+    Changed,
     /// What is sent cannot be read.
     #[error("the input cannot be read")]
     Input(#[source] io::Error),

@@ -82,7 +82,7 @@ fn digest_of(source: &Source) -> Result<Digest, SendError> {
         let mut buffer = hashing.buffer(BUFFER_BYTES);
         buffer.resize(usize::try_from(source.byte_count - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES), 0);
         if source.read(at, &mut buffer)? < buffer.len() {
-            return Err(SendError::Shrank);
+            return Err(SendError::Changed);
         }
         at += buffer.len() as u64;
         hashing.bytes(buffer);
@@ -122,7 +122,7 @@ impl<'a> Upload<'a> {
             piece.resize(usize::try_from(length).unwrap_or(0), 0);
             self.listen()?;
             if source.read(self.at, &mut piece)? < piece.len() {
-                return Err(self.shrank());
+                return Err(self.changed());
             }
             self.known_piece(&piece, piece_value(index, &piece), *theirs)?;
         }
@@ -131,11 +131,11 @@ impl<'a> Upload<'a> {
             let mut buffer = self.hashing()?.buffer(wanted);
             buffer.resize(wanted, 0);
             if source.read(self.at, &mut buffer)? < wanted {
-                return Err(self.shrank());
+                return Err(self.changed());
             }
             self.section(buffer)?;
         }
-        Ok(())
+        if source.has_changed()? { Err(self.changed()) } else { Ok(()) }
     }
 
     /// How many bytes the next section may have at most: it lies within one piece.
@@ -210,9 +210,9 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    fn shrank(&mut self) -> SendError {
+    fn changed(&mut self) -> SendError {
         match self.abort(ErrorCode::Changed) {
-            Ok(()) => SendError::Shrank,
+            Ok(()) => SendError::Changed,
             Err(lost) => lost.into(),
         }
     }

@@ -21,8 +21,8 @@ pub(super) fn ask(
 ) -> Result<Ticket, SendError> {
     // The file is read before it is announced, so that what is announced is there.
     buffer.resize(usize::try_from(source.byte_count).unwrap_or(0), 0);
-    if source.read(0, buffer)? < buffer.len() {
-        return Err(SendError::Shrank);
+    if source.read(0, buffer)? < buffer.len() || source.has_changed()? {
+        return Err(SendError::Changed);
     }
     let (byte_count, digest) = (buffer.len() as u64, Digest::of(buffer));
     let id = session.ask(&request(Some(source), destination, false))?;

@@ -1,7 +1,7 @@
 //! A local file that is sent: opened once, and read where it is needed.
 
 use super::SendError;
-use crate::folder::{FolderError, Shape, Status};
+use crate::folder::{FolderError, Identity, Shape, Status, identity_of};
 use crate::remote::Session;
 use rustix::fs::{Mode, OFlags, fstat};
 use rustix::io::Errno;
@@ -20,6 +20,7 @@ pub struct Source {
     pub modified: Timestamp,
     /// Whether its owner may run it.
     pub executable: bool,
+    identity: Identity,
 }
 
 impl Source {
@@ -34,14 +35,19 @@ impl Source {
         if status.shape != Shape::File {
             return Err(FolderError::NotAFile.into());
         }
-        let Status { byte_count, modified, executable, .. } = status;
-        Ok(Self { file: File::from(handle), byte_count, modified, executable })
+        let Status { byte_count, modified, executable, identity, .. } = status;
+        Ok(Self { file: File::from(handle), byte_count, modified, executable, identity })
     }
 
     /// Whether it goes out with its request.
     pub(super) fn is_small_for(&self, session: &Session) -> bool {
         let theirs = session.welcome().limits.small_write_bytes_max;
         self.byte_count <= theirs.min(SMALL_WRITE_BYTES_MAX)
+    }
+
+    /// Whether what was read since it was opened may be a mixture of two versions.
+    pub(super) fn has_changed(&self) -> Result<bool, SendError> {
+        Ok(!identity_of(&self.file)?.has_content_of(&self.identity))
     }
 
     /// Fills `target` from `offset` on; fewer bytes only at the file's end.
