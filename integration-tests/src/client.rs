@@ -27,6 +27,7 @@ pub struct Client {
     local: PathBuf,
     home: PathBuf,
     options: Vec<OsString>,
+    launcher: Vec<String>,
     address: Option<SocketAddr>,
 }
 
@@ -45,12 +46,19 @@ impl Client {
     /// A client with the scratch folders as its local folder and home.
     pub fn new(binary: impl Into<PathBuf>, scratch: &Scratch, address: SocketAddr) -> Self {
         let (local, home) = (scratch.local(), scratch.home());
-        Self { binary: binary.into(), local, home, options: Vec::new(), address: Some(address) }
+        let (options, launcher) = (Vec::new(), Vec::new());
+        Self { binary: binary.into(), local, home, options, launcher, address: Some(address) }
     }
 
     /// Adds options.
     pub fn options(mut self, options: &[&str]) -> Self {
         self.options.extend(options.iter().map(OsString::from));
+        self
+    }
+
+    /// Started by this command line, such as one of [`crate::privilege`].
+    pub fn launched_by(mut self, launcher: Vec<String>) -> Self {
+        self.launcher = launcher;
         self
     }
 
@@ -87,7 +95,9 @@ impl Client {
 
     /// The command line with these commands, for a test that wants streams of its own.
     pub fn command(&self, commands: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut words = self.launcher.iter().map(OsString::from).chain([self.binary.clone().into()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         command.arg("--dir").arg(&self.local).args(&self.options);
         command.args(commands.iter().flat_map(|text| ["--cmd", text]));
         command.args(self.address.map(|address| address.to_string()));

@@ -50,6 +50,22 @@ fn a_download_continues_wherever_it_broke() {
 }
 
 #[test]
+fn a_download_continues_from_a_partial_of_every_length_around_a_piece() {
+    let content = bytes("every length", LENGTH);
+    let server = server!().file("film.mov", &content).start();
+    for kept in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, LENGTH - 1, LENGTH] {
+        let left = kill_a_download_after(&server, LENGTH);
+        let [partial] = &left[..] else { panic!("not one partial: {left:?}") };
+        // As if it had broken there; where it had come no further, the rest is written by hand.
+        fs::write(partial, &content[..kept]).unwrap();
+        let cost = continue_download(&server, &content);
+        let whole_pieces = if kept == LENGTH { LENGTH } else { kept / PIECE_BYTES * PIECE_BYTES };
+        let rest = LENGTH - whole_pieces + PIECE_BYTES;
+        assert!(cost < (rest + 100_000) as u64, "{cost} bytes after {kept} were kept");
+    }
+}
+
+#[test]
 fn a_partial_that_was_damaged_meanwhile_never_becomes_a_wrong_file() {
     let content = bytes("damaged", LENGTH);
     let server = server!().file("film.mov", &content).start();

@@ -1,11 +1,11 @@
 //! Local files that cannot be read or written as asked (case 40): a clear error, and what was there stays.
 
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
 use integration_tests::content::{PIECE_BYTES, bytes};
 use integration_tests::scratch::files_below;
-use integration_tests::{client, server};
+use integration_tests::{client, privilege, server};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 #[test]
@@ -88,6 +88,34 @@ fn shell_line(command: &std::process::Command) -> String {
         variables.collect::<Vec<_>>().join(" "),
         words.map(quote).collect::<Vec<_>>().join(" ")
     )
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_and_a_file_that_may_not_be_read_are_failures_of_their_own() {
+    let Some(launcher) = privilege::bound_by_permissions() else { return };
+    let server = server!().file("a.txt", b"new").file("large.bin", bytes("large", 2 * PIECE_BYTES)).start();
+    let scratch = server.scratch();
+    scratch.put_local("fixed/a.txt", b"old");
+    scratch.put_local("tree/secret.txt", b"mine");
+    scratch.put_local("tree/open.txt", b"for all");
+    let mode = |path: &str, mode| {
+        fs::set_permissions(scratch.local().join(path), Permissions::from_mode(mode)).unwrap();
+    };
+    mode("fixed", 0o555);
+    mode("tree/secret.txt", 0);
+    let client = client!(scratch, server.address()).launched_by(launcher);
+    for command in ["READ a.txt fixed/a.txt", "READ a.txt large.bin fixed/", "WRITE tree/secret.txt"] {
+        let outcome = client.run_json(&[command]).expect_error("local_file", 1);
+        assert!(outcome.text().contains("ermission") || outcome.text().contains("allow"), "{outcome:?}");
+        assert!(!client.run(&[command]).expect_code(1).errors.is_empty(), "{command}");
+    }
+    assert_eq!(scratch.local_file("fixed/a.txt"), b"old");
+    assert_eq!(files_below(&scratch.local().join("fixed")).len(), 1);
+    // In a tree, that file fails alone.
+    client.run_json(&["WRITE -r tree"]).expect_code(1);
+    assert_eq!(scratch.shared("tree/open.txt"), b"for all");
+    assert!(!scratch.share().join("tree/secret.txt").exists());
+    mode("fixed", 0o755);
 }
 
 #[test]

@@ -65,6 +65,36 @@ fn an_output_that_is_closed_early_is_no_panic() {
 }
 
 #[test]
+fn an_output_that_is_not_there_or_takes_nothing_is_no_panic_and_no_success() {
+    let server = server!().file("a.txt", b"hello").file("large.bin", vec![7; 2 * PIECE_BYTES]).start();
+    let client = client!(server.scratch(), server.address());
+    for command in ["LIST", "STAT a.txt", "READ large.bin -", "HELP", "SEARCH txt"] {
+        for options in [&[][..], &["--json"]] {
+            let mut command_line = client.clone().options(options).command(&[command]);
+            let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+            let output = command_line.stdin(Stdio::null()).stdout(full).output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!errors.contains("panicked"), "{command}: {errors}");
+            assert!(output.status.code().is_some_and(|code| code != 0), "{command} {options:?}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn all_outputs_may_be_closed() {
+    let server = server!().file("a.txt", b"hello").start();
+    for command in ["LIST", "READ a.txt", "DANCE", "READ missing.txt"] {
+        let client = client!(server.scratch(), server.address());
+        let launcher = ["bash", "-c", "exec \"$0\" \"$@\" >&- 2>&- <&-"].map(str::to_owned);
+        let mut command_line = client.launched_by(launcher.to_vec()).command(&[command]);
+        let status = command_line.status().unwrap();
+        assert!(status.code().is_some_and(|code| code != 101), "{command}: {status}");
+        assert_eq!(server.scratch().shared("a.txt"), b"hello", "{command}");
+    }
+    assert_eq!(server.scratch().local_file("a.txt"), b"hello");
+}
+
+#[test]
 fn the_first_line_of_a_long_listing_is_enough() {
     use std::io::{BufRead, BufReader};
     let setup = server!();

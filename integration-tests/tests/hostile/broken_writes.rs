@@ -105,9 +105,16 @@ fn a_name_is_free_for_the_next_upload_after_one_stopped() {
     let content = bytes("next", 2 * PIECE_BYTES);
     let server = impatient_server();
     let wanted = json!({"base_wanted": true});
-    let mut first = Session::open_as(server.address(), &"a".repeat(32));
-    begin_large(&mut first, "a.bin", content.len(), &wanted);
-    Stop::Silence.stop(&server, first);
-    let mut second = Session::open_as(server.address(), &"b".repeat(32));
-    assert_written(&write(&mut second, "a.bin", &content, &wanted).answer, &content);
+    for (stop, sent_pieces) in
+        [(Stop::Close, 0), (Stop::Close, 1), (Stop::Reset, 0), (Stop::Reset, 1), (Stop::Silence, 1)]
+    {
+        let mut first = Session::open_as(server.address(), &"a".repeat(32));
+        let ready = begin_large(&mut first, "a.bin", content.len(), &wanted);
+        send_pieces(&mut first, ready.id, &content, &(0..sent_pieces).collect::<Vec<_>>());
+        stop.stop(&server, first);
+        let mut second = Session::open_as(server.address(), &"b".repeat(32));
+        assert_written(&write(&mut second, "a.bin", &content, &wanted).answer, &content);
+        assert!(server.scratch().partials().is_empty(), "{stop:?} after {sent_pieces} pieces");
+        server.scratch().put("a.bin", OLD);
+    }
 }

@@ -21,6 +21,7 @@ mod links;
 mod flipping_folders;
 mod moved_share;
 mod mounts;
+mod permissions;
 mod special_files;
 mod floods;
 mod costly_requests;

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use integration_tests::server;
 use integration_tests::session::Session;
+use integration_tests::upload::write;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
@@ -64,6 +65,27 @@ fn names_that_are_no_paths_are_counted_and_the_rest_is_listed() {
 }
 
 #[test]
+fn a_folder_with_names_that_are_no_paths_is_searched_renamed_and_deleted_as_any_other() {
+    let server = server!().file("folder/good.txt", b"").start();
+    let folder = server.scratch().share().join("folder");
+    for name in [&b"bad-\xff.txt"[..], b"esc\x1b[2J.txt"] {
+        fs::write(folder.join(OsStr::from_bytes(name)), b"").unwrap();
+    }
+    let below = folder.join(OsStr::from_bytes(b"folder-\xff/below"));
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("good.txt"), b"").unwrap();
+    let mut session = server.session();
+    let (found, end) = session.listing(json!({"type": "search", "words": "good"}));
+    assert_eq!((found.len(), &end["unnameable_count"]), (1, &json!(3)), "{found:?}");
+    let renaming = json!({"type": "rename", "path": "folder", "to": "renamed"});
+    assert_eq!(session.ask(renaming)["type"], "renamed");
+    session.ask_refused(json!({"type": "delete", "path": "renamed"}), "not_empty");
+    let deletion = session.ask(json!({"type": "delete", "path": "renamed", "recursive": true}));
+    assert_eq!(deletion["type"], "deleted", "{deletion}");
+    assert_eq!(fs::read_dir(server.scratch().share()).unwrap().count(), 0);
+}
+
+#[test]
 fn special_files_and_links_that_lead_nowhere_or_outside_are_left_out_and_counted() {
     let server = server!().file("good.txt", b"").start();
     let share = server.scratch().share();
@@ -105,6 +127,49 @@ fn an_unfinished_upload_is_never_listed_found_or_read() {
         session.ask_refused(json!({"type": "read", "path": path}), "bad_path");
         session.ask_refused(json!({"type": "stat", "path": path}), "bad_path");
     }
+}
+
+#[test]
+fn a_state_folder_inside_the_share_is_not_there_for_any_request() {
+    let setup = server!().file("a.txt", b"a").file("in/b.txt", b"b");
+    let state = setup.scratch.share().join("in/state");
+    let server = setup.with_state(&state).start();
+    symlink("in/state", server.scratch().share().join("link")).unwrap();
+    let mut session = server.session();
+    // It holds something by now: what was hashed.
+    session.ask(json!({"type": "stat", "path": "a.txt", "with_digest": true}));
+    let own = fs::read_dir(&state).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let before = fs::read_dir(&state).unwrap().count();
+    for path in ["in/state".to_owned(), format!("in/state/{own}"), "link".to_owned(), format!("link/{own}")] {
+        for request in [
+            json!({"type": "read", "path": path}),
+            json!({"type": "stat", "path": path}),
+            json!({"type": "pieces", "path": path}),
+            json!({"type": "list", "path": path}),
+            json!({"type": "rename", "path": path, "to": "stolen"}),
+            json!({"type": "rename", "path": "a.txt", "to": path, "replace": true}),
+            json!({"type": "delete", "path": path}),
+            json!({"type": "delete", "path": path, "recursive": true}),
+            json!({"type": "mkdir", "path": format!("{path}/below")}),
+        ] {
+            // The link itself is no part of the state, and may go.
+            if path != "link" || !["rename", "delete"].contains(&request["type"].as_str().unwrap()) {
+                let answer = session.ask(request.clone());
+                assert_eq!(answer["type"], "refused", "{request}: {answer}");
+            }
+        }
+        let answer = write(&mut session, &path, b"planted", &json!({})).answer;
+        assert_eq!(answer["type"], "refused", "{path}: {answer}");
+    }
+    let answer = session.ask(json!({"type": "delete", "path": "in", "recursive": true}));
+    assert_eq!(answer["type"], "refused", "{answer}");
+    let (entries, _) = session.listing(json!({"type": "list", "recursive": true}));
+    assert!(
+        entries.iter().all(|entry| ["a.txt", "in"].contains(&entry["path"].as_str().unwrap())),
+        "{entries:?}"
+    );
+    assert!(session.listing(json!({"type": "search", "words": "state"})).0.is_empty());
+    assert_eq!(fs::read_dir(&state).unwrap().count(), before);
 }
 
 #[test]
