@@ -51,6 +51,25 @@ fn what_was_typed_is_escaped_too() {
 }
 
 #[test]
+fn local_names_that_no_share_can_have_are_shown_escaped() {
+    let server = server!().start();
+    server.scratch().put_local("tree/esc\u{1b}[2J.txt", b"mine");
+    server.scratch().put_local("tree/c1\u{9b}31m.txt", b"mine");
+    server.scratch().put_local("tree/good.txt", b"mine");
+    let client = client!(server.scratch(), server.address());
+    for command in ["WRITE -r tree", "WRITE tree/*.txt", "WRITE \"tree/esc\u{1b}[2J.txt\""] {
+        let plain = client.run(&[command]).expect_code(1);
+        assert!(!plain.errors.is_empty());
+        assert_harmless(&plain.errors);
+        assert_harmless(plain.text());
+        let json = client.run_json(&[command]);
+        assert_harmless(json.text());
+        assert_harmless(&json.errors);
+    }
+    assert_eq!(server.scratch().shared("tree/good.txt"), b"mine");
+}
+
+#[test]
 fn escape_codes_in_a_servers_words_are_shown_not_obeyed() {
     let hostile = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}";
     let imposter = Imposter::answering(move |session, request| {

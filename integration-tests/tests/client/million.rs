@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
+use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::{client, server};
 use tempfile::TempDir;
 
@@ -13,6 +14,8 @@ const ENTRY_COUNT: usize = 1_000_000;
 const LOOK_AT: usize = ENTRY_COUNT - 50_000;
 /// One byte for each entry would be 1 MB, one name for each 20 MB or more.
 const GROWTH_MAX: u64 = 16 << 20;
+/// What sockets and pipes hold; all entries are more than a hundred megabytes.
+const UNDER_WAY_MAX: u64 = 40 << 20;
 const CLIENT_MEMORY_MAX: u64 = 24 << 20;
 
 /// A folder of links to one empty file, in memory where the system has such a place.
@@ -57,7 +60,8 @@ fn a_million_entries_are_listed_whole_within_bounded_memory_at_both_ends() {
     let server = server!().serving(folder.path()).start();
     server.session().assert_works();
     let before = server.memory_peak();
-    let mut command = client!(server.scratch(), server.address()).command(&["LIST"]);
+    let proxy = Proxy::start(server.address(), |_| Fault::None);
+    let mut command = client!(server.scratch(), proxy.address()).command(&["LIST"]);
     let mut client = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut was_seen, mut count) = (vec![false; ENTRY_COUNT], 0);
     for line in BufReader::new(client.stdout.take().unwrap()).lines() {
@@ -65,6 +69,11 @@ fn a_million_entries_are_listed_whole_within_bounded_memory_at_both_ends() {
         assert!(!was_seen[index], "entry {index} comes twice");
         was_seen[index] = true;
         count += 1;
+        if count == 1 {
+            // It is printed long before the last one can have left the server, who waits for its reader.
+            let passed = proxy.byte_count(Direction::ToClient);
+            assert!(passed < UNDER_WAY_MAX, "{passed} bytes came before the first line");
+        }
         if count == LOOK_AT {
             let peak = memory_peak(client.id());
             assert!(peak < CLIENT_MEMORY_MAX, "the client holds {peak} bytes");

@@ -73,6 +73,22 @@ fn status_shows_connections_and_transfers() {
 }
 
 #[test]
+fn names_and_words_that_a_terminal_would_obey_are_shown_escaped() {
+    let mut server = server_with_a_console();
+    let mut session = server.session();
+    begin_large(&mut session, "rtl\u{202e}gpj.exe", 2 * PIECE_BYTES, &json!({}));
+    server.type_in("STATUS");
+    server.wait_for_output("the running upload", |line| line.contains("gpj.exe"));
+    server.type_in("dance\u{1b}[2J\u{9b}31m");
+    integration_tests::patience::eventually_true("the complaint", || {
+        format!("{}{}", server.output(), server.log()).contains("not recognized")
+    });
+    let said = format!("{}{}", server.output(), server.log());
+    let hidden = |c: char| c != '\n' && c != '\t' && (c.is_control() || c == '\u{202e}');
+    assert!(!said.contains(hidden), "{said:?}");
+}
+
+#[test]
 fn help_names_the_commands_and_an_unknown_one_is_not_recognized() {
     let mut server = server_with_a_console();
     server.type_in("help");
