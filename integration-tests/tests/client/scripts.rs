@@ -63,6 +63,66 @@ fn commands_come_from_standard_input_where_there_are_none_else() {
 }
 
 #[test]
+fn a_failure_has_its_exit_code_however_the_commands_come() {
+    let server = server!().file("a.txt", b"hello").start();
+    let script = server.scratch().home().join("script");
+    let script_option = ["--script", script.to_str().unwrap()];
+    for (command, code) in [("READ missing", 1), ("DANCE", 2), ("WRITE missing.txt", 1), ("LIST a.txt", 1)] {
+        fs::write(&script, format!("{command}\n")).unwrap();
+        for options in [&[][..], &["--json"], &["--keep-going"], &["--quiet"], &["--progress", "always"]] {
+            let client = client!(server.scratch(), server.address()).options(options);
+            let by_option = client.run(&[command]);
+            let by_input = client.run_with_input(format!("{command}\nSTAT a.txt\n"));
+            let by_script = client.clone().options(&script_option).run(&[]);
+            for outcome in [by_option, by_input, by_script] {
+                assert_eq!(outcome.code, code, "{command} {options:?}: {outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn with_json_standard_output_is_json_whatever_is_asked_and_shown() {
+    let server = server!().file("folder/a.txt", b"hello").start();
+    fs::write(server.scratch().share().join("two\nlines"), b"").unwrap();
+    server.scratch().put_local("l.txt", b"local");
+    let commands = [
+        "HELP",
+        "HELP READ",
+        "LIST",
+        "LIST -r",
+        "LIST missing",
+        "STAT folder",
+        "READ folder/a.txt",
+        "READ folder",
+        "READ -r folder",
+        "WRITE l.txt",
+        "WRITE missing.txt",
+        "MKDIR b",
+        "MKDIR ../b",
+        "RENAME b c",
+        "RENAME b c",
+        "SEARCH a",
+        "SEARCH !",
+        "CD folder",
+        "CD ..",
+        "DELETE c",
+        "DELETE c",
+        "DANCE",
+        "READ",
+        "BYE",
+        "LIST",
+    ];
+    let client =
+        client!(server.scratch(), server.address()).options(&["--keep-going", "--progress", "always"]);
+    let outcome = client.run_json(&commands);
+    assert_ne!(outcome.code, 0);
+    // Each line of what was printed is parsed here.
+    let failed = outcome.lines().iter().filter(|line| line.get("error").is_some()).count();
+    assert!(failed >= 10, "{failed} failures: {}", outcome.text());
+}
+
+#[test]
 fn the_last_line_of_standard_input_needs_no_line_feed() {
     let server = server!().start();
     client!(server.scratch(), server.address()).run_with_input("MKDIR a").expect_done();

@@ -109,21 +109,27 @@ fn assert_is_link_to(path: &Path, target: &str) {
 
 #[test]
 fn nothing_is_created_through_a_dangling_link() {
-    let server = server!().file("inside.txt", b"inside").start();
+    let server = server!().file("inside.txt", b"inside").file("folder/in.txt", b"").start();
     let (share, outside) = (server.scratch().share(), server.scratch().outside());
     for (link, target) in
         [("to-outside", "../outside/new"), ("to-inside", "new-inside"), ("nowhere", "a/b/c")]
     {
         symlink(target, share.join(link)).unwrap();
         let mut session = server.session();
-        for fields in [json!({}), json!({"new": true}), json!({"byte_count": null})] {
-            let answer = write(&mut session, link, b"planted", &fields).answer;
-            assert_eq!(answer["type"], "refused", "write {link}: {answer}");
+        for fields in
+            [json!({}), json!({"new": true}), json!({"byte_count": null}), json!({"base_wanted": true})]
+        {
+            for content in [b"planted".to_vec(), vec![1; 2 << 20]] {
+                let answer = write(&mut session, link, &content, &fields).answer;
+                assert_eq!(answer["type"], "refused", "write {link}: {answer}");
+            }
         }
         for request in [
             json!({"type": "mkdir", "path": link}),
             json!({"type": "mkdir", "path": format!("{link}/below")}),
             json!({"type": "rename", "path": "inside.txt", "to": link}),
+            json!({"type": "rename", "path": "inside.txt", "to": link, "replace": true}),
+            json!({"type": "rename", "path": "folder", "to": link, "replace": true}),
             json!({"type": "rename", "path": "inside.txt", "to": format!("{link}/below")}),
             json!({"type": "read", "path": link}),
         ] {

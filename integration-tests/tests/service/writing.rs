@@ -4,11 +4,14 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use integration_tests::content::{BOUNDARY_LENGTHS, bytes, digest};
+use integration_tests::content::{BOUNDARY_LENGTHS, PIECE_BYTES, bytes, digest};
 use integration_tests::server;
 use integration_tests::server::Server;
 use integration_tests::session::{Session, assert_refused, section_of};
-use integration_tests::upload::{abort, assert_written, end, small_write, write, write_file, write_request};
+use integration_tests::upload::{
+    abort, assert_written, begin_large, differing_pieces, end, send_pieces, small_write, write, write_file,
+    write_request,
+};
 use serde_json::{Value, json};
 
 fn assert_write_refused(session: &mut Session, path: &str, bytes: &[u8], fields: &Value, code: &str) {
@@ -213,6 +216,26 @@ fn a_payload_that_looks_like_messages_is_stored_and_never_obeyed() {
     write_file(&mut session, "a.txt", content);
     assert_eq!(session.read_file("a.txt"), content);
     assert_eq!(session.read_file("victim.txt"), b"still here");
+}
+
+#[test]
+fn the_answer_to_an_upload_arrives_after_the_client_closed_its_sending_side() {
+    let server = server!().start();
+    for length in [0, 1000, 3 * PIECE_BYTES] {
+        let content = bytes("half close", length);
+        let mut session = server.session();
+        let id = if length > PIECE_BYTES {
+            begin_large(&mut session, "a.bin", length, &json!({})).id
+        } else {
+            session.request(write_request("a.bin", length, &json!({})))
+        };
+        send_pieces(&mut session, id, &content, &differing_pieces(&content, &[]));
+        session.send(&end(id, &content));
+        session.finish_sending();
+        assert_written(&session.answer(id), &content);
+        session.assert_closed();
+        assert!(server.scratch().shared("a.bin") == content);
+    }
 }
 
 #[test]
