@@ -1,6 +1,6 @@
 //! What the tests of the whole programs share: real processes on loopback ports, sessions spoken by hand,
 //! neighbours too, whole meshes, a proxy that breaks connections, an imposter that plays a hostile server, and
-//! scratch folders with a canary outside the share.
+//! scratch folders with a canary outside the share, and `wire/PROTOCOL.md` as a text with tables.
 //!
 //! It must not know the product's codec, nor anything else of its crates: what the tests say and hear are
 //! bytes, `serde_json` values and BLAKE3 digests, written from `wire/PROTOCOL.md` alone. The one exception is
@@ -25,7 +25,9 @@ pub mod imposter;
 pub mod proxy;
 pub mod upload;
 pub mod neighbour;
+pub mod mutation;
 pub mod session;
+pub mod document;
 pub mod process;
 pub mod privilege;
 pub mod scratch;

@@ -26,3 +26,4 @@ mod special_files;
 mod floods;
 mod costly_requests;
 mod sequences;
+mod tables;
