@@ -79,11 +79,11 @@ pub fn decode<Set: MessageSet>(line: &[u8]) -> Result<Decoded<Set>, DecodeError>
     let bad = |id, reason: String| DecodeError::BadMessage { id, reason };
     let text = strict::check(line).map_err(|reason| bad(None, reason.to_owned()))?;
     let head: Head<'_> = serde_json::from_str(text).map_err(|error| bad(None, describe(&error)))?;
+    if head.v > BYTE_COUNT_MAX || head.id.is_some_and(|id| id > BYTE_COUNT_MAX) {
+        return Err(bad(None, "the version or the id is larger than 9007199254740991".to_owned()));
+    }
     if head.v != PROTOCOL_VERSION {
         return Err(DecodeError::UnsupportedVersion { version: head.v });
-    }
-    if head.id.is_some_and(|id| id > BYTE_COUNT_MAX) {
-        return Err(bad(None, "the id is larger than 9007199254740991".to_owned()));
     }
     match Set::decode_body(&head.type_name, line) {
         Some(Ok(message)) => Ok(Decoded { id: head.id, message }),

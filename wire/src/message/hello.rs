@@ -1,5 +1,6 @@
 //! How a connection opens: `hello` and `welcome`.
 
+use super::number::{number, numbers};
 use super::{message_set, message_types};
 use crate::codec::only_map;
 use core::net::SocketAddr;
@@ -23,6 +24,7 @@ pub struct Hello {
     /// Program and version, for logs.
     pub agent: String,
     /// The major versions spoken, most wanted first.
+    #[serde(deserialize_with = "numbers")]
     pub versions: Vec<u64>,
     /// `client` for a session, `peer` for a link.
     pub role: Role,
@@ -40,6 +42,7 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The version picked of those offered; every later line carries it.
+    #[serde(deserialize_with = "number")]
     pub version: u64,
     /// Program and version, for logs.
     pub agent: String,
@@ -61,12 +64,16 @@ pub struct Welcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionLimits {
     /// One control line with its line feed, in bytes.
+    #[serde(deserialize_with = "number")]
     pub line_bytes_max: u64,
     /// One section, in bytes.
+    #[serde(deserialize_with = "number")]
     pub section_bytes_max: u64,
     /// A WRITE that need not wait for `ready`, in bytes.
+    #[serde(deserialize_with = "number")]
     pub small_write_bytes_max: u64,
     /// Requests that are sent before the answers of earlier ones are complete.
+    #[serde(deserialize_with = "number")]
     pub requests_in_flight_max: u64,
 }
 

@@ -1,5 +1,6 @@
 //! What the serving end answers.
 
+use super::number::optional_numbers;
 use super::payload::{End, Failed, Section};
 use super::{ByteCount, Entry, Range, message_set, message_types};
 use crate::codec::{only_map, only_map_option, only_map_vec, only_maps};
@@ -18,7 +19,7 @@ pub struct Refused {
     /// The same for a person; no local path, no text of an operating system.
     pub message: String,
     /// With `unsupported_version`: the versions spoken here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_numbers")]
     pub versions: Option<Vec<u64>>,
 }
 
