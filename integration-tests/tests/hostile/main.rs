@@ -27,3 +27,6 @@ mod floods;
 mod costly_requests;
 mod sequences;
 mod tables;
+mod everything;
+mod every_state;
+mod every_field;
