@@ -23,7 +23,7 @@ pub enum RemoteError {
         source: OpeningError,
     },
     /// The other end says no to this request; the session goes on.
-    #[error("{message}")]
+    #[error("{}", refusal_text(*code, message))]
     Refused {
         /// Why.
         code: ErrorCode,
@@ -115,6 +115,11 @@ impl RemoteError {
             _ => None,
         }
     }
+}
+
+/// Whoever refuses may be wordless, but nobody should be told nothing.
+fn refusal_text(code: ErrorCode, message: &str) -> String {
+    if message.trim().is_empty() { format!("refused ({code})") } else { message.to_owned() }
 }
 
 fn opening_text(address: &str, error: &OpeningError) -> String {
