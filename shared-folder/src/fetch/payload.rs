@@ -102,7 +102,7 @@ pub(super) fn receive(
     let byte_count = due.left();
     let mut failure: Option<FetchError> = None;
     loop {
-        let section = match session.reply(id, watch)? {
+        let section = match session.more(id, watch)? {
             Reply::Section(section) => section,
             Reply::End(_) if failure.is_some() => break,
             Reply::End(end) if due.left() > 0 || end.byte_count.get() != byte_count => {

@@ -94,7 +94,12 @@ impl<'a> Listing<'a> {
     }
 
     fn next_batch(&mut self) -> Result<(), RemoteError> {
-        let reply = match self.session.reply(self.id, &Unwatched) {
+        let has_begun = self.entry_count > 0 || self.empty_batches > 0;
+        let reply = match has_begun {
+            false => self.session.reply(self.id, &Unwatched),
+            true => self.session.more(self.id, &Unwatched),
+        };
+        let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
                 self.end = Some(Listed::default());

@@ -270,6 +270,14 @@ impl Session {
         }
     }
 
+    /// Waits for the next line of an answer of which a part has come: it can fail by now, and not be refused.
+    pub(crate) fn more(&mut self, id: u64, watch: &dyn Watch) -> Result<Reply, RemoteError> {
+        match self.reply(id, watch) {
+            Err(RemoteError::Refused { .. }) => Err(self.violated("a refusal in the midst of an answer")),
+            other => other,
+        }
+    }
+
     /// Whether a line has arrived that the next [`Session::reply`] would take without waiting.
     pub(crate) fn has_news(&mut self) -> bool {
         self.connection.receiver.is_ready()
@@ -291,7 +299,7 @@ impl Session {
         let mut values = ValueReader { values: Vec::with_capacity(room), part: Vec::new() };
         let (byte_count, mut at, mut empty) = (count.saturating_mul(32), 0, 0);
         loop {
-            match self.reply(id, &super::Unwatched)? {
+            match self.more(id, &super::Unwatched)? {
                 Reply::Section(section) => {
                     let length = section.byte_count.get();
                     empty += usize::from(length == 0);

@@ -57,7 +57,11 @@ pub(super) fn await_ready(
     if !is_sound || ours <= PIECE_BYTES {
         return Err(session.violated("a base that fits no file of that length").into());
     }
-    Ok(session.piece_values(id, count.get())?)
+    match session.piece_values(id, count.get()) {
+        // A write that was admitted has nothing yet that could fail.
+        Err(RemoteError::Refused { .. }) => Err(session.violated("a base that fails").into()),
+        other => Ok(other?),
+    }
 }
 
 /// A WRITE is closed with `abort` after a refusal too; it gets no answer then.
