@@ -3,6 +3,7 @@
 //! It must not know the client. What a script says wrong is its business; that the client survives it is
 //! the test's.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,8 @@ pub struct Imposter {
 
 #[derive(Default)]
 struct Shared {
-    sockets: Mutex<Vec<TcpStream>>,
+    /// The connections whose scripts are still played, by their number.
+    sockets: Mutex<BTreeMap<usize, TcpStream>>,
     is_stopping: AtomicBool,
 }
 
@@ -82,22 +84,25 @@ impl Drop for Imposter {
 impl Shared {
     fn accept(&self, listener: &TcpListener, script: &(impl Fn(&mut Session) + Sync)) {
         thread::scope(|scope| {
-            for client in listener.incoming() {
+            for (number, client) in listener.incoming().enumerate() {
                 if self.is_stopping.load(Ordering::SeqCst) {
                     break;
                 }
                 let Ok(client) = client else { continue };
-                self.sockets.lock().unwrap().push(client.try_clone().unwrap());
-                scope.spawn(move || play(script, client));
+                self.sockets.lock().unwrap().insert(number, client.try_clone().unwrap());
+                scope.spawn(move || {
+                    play(script, client);
+                    self.sockets.lock().unwrap().remove(&number);
+                });
             }
-            for socket in self.sockets.lock().unwrap().iter() {
+            for socket in self.sockets.lock().unwrap().values() {
                 let _ = socket.shutdown(Shutdown::Both);
             }
         });
     }
 }
 
-/// A script ends when the client leaves in the middle of it: that is no failure of the test.
+/// A script ends when the client leaves in the middle of it: that is no failure of the test. With it ends the connection.
 fn play(script: &impl Fn(&mut Session), client: TcpStream) {
     let mut session = Session::over(client);
     script(&mut session);

@@ -143,8 +143,7 @@ impl Session {
         let read = (&mut self.reader).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line);
         match read {
             Err(error) if is_timeout(&error) => panic!("no line came within {HANG_TIME_MAX:?}"),
-            Err(_) => return None,
-            Ok(0) => return None,
+            Err(_) | Ok(0) => return None,
             Ok(_) => {}
         }
         let text = String::from_utf8_lossy(&line);
@@ -238,6 +237,11 @@ impl Session {
         let mut bytes = vec![0; byte_count];
         self.reader.read_exact(&mut bytes).expect("the bytes that were announced");
         bytes
+    }
+
+    /// Skips raw bytes of somebody who may leave meanwhile; returns whether all came.
+    pub fn try_skip(&mut self, count: u64) -> bool {
+        std::io::copy(&mut (&mut self.reader).take(count), &mut std::io::sink()).is_ok_and(|n| n == count)
     }
 
     /// Sends a READ; returns its `reading` line and its payload.
