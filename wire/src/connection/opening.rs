@@ -135,8 +135,7 @@ fn check_hello(received: Result<Received<Opening>, ReceiveError>) -> Result<Hell
         let version = hello.versions.first().copied().unwrap_or(0);
         return Err(ReceiveError::from(DecodeError::UnsupportedVersion { version }).into());
     }
-    let digits = hello.process_id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hello.process_id.len() != PROCESS_ID_DIGITS || !digits {
+    if !is_process_id(&hello.process_id) {
         return Err(OpeningError::Unexpected("process_id is not 32 hex digits"));
     }
     if hello.agent.len() > AGENT_BYTES_MAX || hello.versions.len() > OFFERS_MAX {
@@ -151,9 +150,15 @@ fn check_hello(received: Result<Received<Opening>, ReceiveError>) -> Result<Hell
     Ok(hello)
 }
 
+fn is_process_id(text: &str) -> bool {
+    text.len() == PROCESS_ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn is_sound(welcome: &Welcome) -> bool {
     let limits = &welcome.limits;
     welcome.version == PROTOCOL_VERSION
+        && welcome.role != Role::Client
+        && is_process_id(&welcome.process_id)
         && welcome.agent.len() <= AGENT_BYTES_MAX
         && welcome.features.len() <= OFFERS_MAX
         && limits.section_bytes_max >= 1
