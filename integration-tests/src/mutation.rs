@@ -11,6 +11,20 @@ use crate::session::line_of;
 /// Longer than any text may be, and still within a line.
 const LONG_TEXT_BYTES: usize = 60_000;
 
+/// Texts that have a form, so that other text is no message.
+const FORMED: [&str; 10] = [
+    "process_id",
+    "search_id",
+    "discover_id",
+    "digest",
+    "if_digest",
+    "file_digest",
+    "modified",
+    "address",
+    "advertise",
+    "role",
+];
+
 /// A message of which one thing was changed.
 #[derive(Debug, Clone)]
 pub struct Mutant {
@@ -60,13 +74,14 @@ fn mutants_at(message: &Value, place: &str) -> Vec<Mutant> {
         line_of(&changed)
     };
     let value = message.pointer(place).unwrap();
+    let has_form = FORMED.contains(&name);
     let wrong = wrong_values(value);
     let mut all: Vec<Mutant> =
         wrong.iter().map(|wrong| mutant(&format!("is {wrong}"), with(wrong), true)).collect();
     all.push(mutant("is null", with(&Value::Null), !is_optional));
     if value.is_string() {
-        all.push(mutant("is too long", with(&json!("x".repeat(LONG_TEXT_BYTES))), false));
-        all.push(mutant("is empty", with(&json!("")), false));
+        all.push(mutant("is too long", with(&json!("x".repeat(LONG_TEXT_BYTES))), has_form));
+        all.push(mutant("is empty", with(&json!("")), has_form));
     }
     if let Some(fields) = message.pointer(parent).and_then(Value::as_object) {
         let mut changed = message.clone();

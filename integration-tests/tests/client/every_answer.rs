@@ -7,7 +7,9 @@ use std::thread;
 
 use integration_tests::client;
 use integration_tests::client::Outcome;
-use integration_tests::document::{Move, State, answer_states, codes, examples, link_examples, type_of};
+use integration_tests::document::{
+    Move, State, answer_states, codes, example_of, examples, link_examples, type_of,
+};
 use integration_tests::imposter::Imposter;
 use integration_tests::mutation::mutants;
 use integration_tests::scratch::{PARTIAL_PREFIX, Scratch, files_below};
@@ -234,6 +236,9 @@ fn greetings() -> Vec<(Vec<u8>, String, Must)> {
             (mutant.line.into_bytes(), mutant.what, must)
         }));
     }
+    let mut from_a_client = example_of("welcome");
+    from_a_client["role"] = json!("client");
+    all.push((bytes_of(&from_a_client), "a welcome of a client".to_owned(), Must::Fail));
     all
 }
 

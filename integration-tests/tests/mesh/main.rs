@@ -33,4 +33,5 @@ mod hostile_results;
 mod hostile_sources;
 mod hostile_openings;
 mod hostile_lines;
+mod every_link_state;
 mod fifty;
