@@ -317,8 +317,12 @@ fn nanoseconds(number: impl TryInto<u32>) -> u32 {
     number.try_into().unwrap_or(0)
 }
 
+/// Where the way to a name is blocked by a file or turns in circles, the name does not exist.
 fn not_on_the_way(error: FolderError) -> FolderError {
-    if matches!(error, FolderError::NotAFolder) { FolderError::NotFound } else { error }
+    match error {
+        FolderError::NotAFolder | FolderError::LeadsNowhere => FolderError::NotFound,
+        other => other,
+    }
 }
 
 #[cfg(test)]

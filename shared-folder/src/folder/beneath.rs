@@ -34,8 +34,8 @@ pub(super) fn open_for_status(root: BorrowedFd<'_>, path: &str) -> Result<OwnedF
     #[cfg(not(target_os = "linux"))]
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     path_and(path, |path| open(root, path, flags, false)).map_err(|error| match error {
-        // The link itself is there.
-        FolderError::NotFound => FolderError::LeadsNowhere,
+        // The link itself is there; what it names is not, or would lie in a file.
+        FolderError::NotFound | FolderError::NotAFolder => FolderError::LeadsNowhere,
         other => other,
     })
 }

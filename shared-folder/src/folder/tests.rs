@@ -129,6 +129,18 @@ fn removing_a_tree_follows_no_link_and_leaves_what_is_outside() {
 }
 
 #[test]
+fn a_link_to_something_below_a_file_leads_nowhere_and_so_does_a_way_through_a_circle() {
+    let (place, folder) = share();
+    symlink("a.txt/below", place.path().join("share/blocked")).unwrap();
+    symlink("circle", place.path().join("share/circle")).unwrap();
+    assert!(matches!(folder.status(&path("blocked")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.make_folders(&path("blocked")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.status(&path("circle")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.status(&path("circle/x")), Err(FolderError::NotFound)));
+    assert!(matches!(folder.rename(&path("a.txt"), &path("circle/x"), true), Err(FolderError::NotFound)));
+}
+
+#[test]
 fn the_executable_bit_and_odd_times_are_seen() {
     let (place, folder) = share();
     let file = place.path().join("share/a.txt");

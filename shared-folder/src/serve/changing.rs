@@ -54,7 +54,8 @@ impl Session<'_> {
 
     pub(super) fn make_folder(&mut self, id: u64, mkdir: &Mkdir) -> Result<(), Stop> {
         self.host.share.check_changes_allowed()?;
-        self.host.share.folder.make_folders(&Share::path(&mkdir.path)?)?;
+        let path = Share::path(&mkdir.path)?;
+        self.host.share.folder.make_folders(&path).map_err(Refusal::of_change)?;
         Ok(self.connection.sender.queue(Some(id), &Made {})?)
     }
 }

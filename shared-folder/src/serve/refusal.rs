@@ -73,6 +73,13 @@ impl Refusal {
     pub(super) fn new(code: ErrorCode, message: &'static str) -> Self {
         Self { code, message: Cow::Borrowed(message) }
     }
+
+    /// A link that leads nowhere is nothing to a reader, but stands in the way of whoever changes something.
+    pub(super) fn of_change(error: FolderError) -> Self {
+        let leads_nowhere = matches!(error, FolderError::LeadsNowhere);
+        let refusal = Self::from(error);
+        if leads_nowhere { Self { code: ErrorCode::NotAllowed, ..refusal } } else { refusal }
+    }
 }
 
 impl From<PathError> for Refusal {
@@ -140,8 +147,7 @@ impl From<ReceiveError> for Stop {
 impl From<LandingError> for Stop {
     fn from(error: LandingError) -> Self {
         let code = match error {
-            LandingError::Folder(FolderError::LeadsNowhere) => ErrorCode::NotAllowed,
-            LandingError::Folder(error) => return Refusal::from(error).into(),
+            LandingError::Folder(error) => return Refusal::of_change(error).into(),
             LandingError::Receive(error) => return error.into(),
             LandingError::Misplaced { .. } => {
                 let message = error.to_string();

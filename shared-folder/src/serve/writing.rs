@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
             || Refusal::new(ErrorCode::Changed, "the file is not the version that was to be replaced");
         let opened = match self.host.share.folder.open_file(path) {
             Err(FolderError::NotFound) => return Err(other().into()),
-            opened => opened?,
+            opened => opened.map_err(Refusal::of_change)?,
         };
         let hashed = self.hash(id, &opened, path)?;
         if hashed.digest == digest { Ok(opened.status.identity) } else { Err(other().into()) }
