@@ -3,8 +3,8 @@
 use super::{Folder, FolderError, FolderHandle, Inode, Place, Shape, beneath};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, mkdirat, renameat, renameat_with,
-    statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, linkat, mkdirat, renameat,
+    renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use wire::path::SharedPath;
@@ -63,9 +63,15 @@ impl Folder {
         let stat = statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.refuse_hidden(&stat)?;
         self.refuse_link_away(to)?;
+        if replace && is_same_place(&source, &target)? {
+            return Ok(Renamed { source: source.folder, target: target.folder });
+        }
+        if replace && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            refuse_special(&target)?;
+        }
         let gate = self.gate();
         rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;
-        if replace && from != to {
+        if replace {
             remove_other_link(&source, &stat)?;
         }
         drop(gate);
@@ -145,6 +151,23 @@ pub(crate) fn rename_at(
             Ok(unlinkat(from_folder, from, AtFlags::empty())?)
         }
         other => other.map_err(rename_error),
+    }
+}
+
+/// Whether both are one name, whatever links lead to its folder.
+fn is_same_place(one: &Place<'_, '_>, other: &Place<'_, '_>) -> Result<bool, FolderError> {
+    let folder = |place: &Place<'_, '_>| Ok::<_, Errno>(Inode::of(&fstat(place.folder.as_fd())?));
+    Ok(one.name == other.name && folder(one)? == folder(other)?)
+}
+
+/// A FIFO, socket or device is replaced by nothing: who put it there waits at it.
+fn refuse_special(target: &Place<'_, '_>) -> Result<(), FolderError> {
+    let stat = statat(target.folder.as_fd(), target.name, AtFlags::SYMLINK_NOFOLLOW);
+    let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match kind {
+        Ok(FileType::RegularFile | FileType::Directory | FileType::Symlink) | Err(Errno::NOENT) => Ok(()),
+        Ok(_) => Err(FolderError::NotAFile),
+        Err(other) => Err(other.into()),
     }
 }
 

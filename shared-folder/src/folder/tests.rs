@@ -141,6 +141,33 @@ fn a_link_to_something_below_a_file_leads_nowhere_and_so_does_a_way_through_a_ci
 }
 
 #[test]
+fn what_is_renamed_to_itself_by_another_way_stays() {
+    let (place, folder) = share();
+    let sub = place.path().join("share/sub");
+    symlink("sub", place.path().join("share/link")).unwrap();
+    std::fs::hard_link(sub.join("b.txt"), place.path().join("another name")).unwrap();
+    for (from, to) in [("sub/b.txt", "link/b.txt"), ("link/deep", "sub/deep"), ("sub/b.txt", "sub/b.txt")] {
+        folder.rename(&path(from), &path(to), true).unwrap();
+        assert!(matches!(folder.rename(&path(from), &path(to), false), Err(FolderError::Exists)));
+    }
+    assert_eq!(std::fs::read(sub.join("b.txt")).unwrap(), b"beta");
+    assert!(sub.join("deep").is_dir());
+}
+
+#[test]
+fn a_renamed_file_replaces_no_fifo() {
+    let (place, folder) = share();
+    let fifo = place.path().join("share/fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+    for replace in [false, true] {
+        assert!(folder.rename(&path("a.txt"), &path("fifo"), replace).is_err());
+    }
+    assert!(matches!(folder.rename(&path("a.txt"), &path("fifo"), true), Err(FolderError::NotAFile)));
+    folder.rename(&path("fifo"), &path("sub/fifo"), false).unwrap();
+    assert!(!fifo.exists() && place.path().join("share/sub/fifo").exists());
+}
+
+#[test]
 fn the_executable_bit_and_odd_times_are_seen() {
     let (place, folder) = share();
     let file = place.path().join("share/a.txt");
