@@ -147,7 +147,7 @@ fn what_is_renamed_to_itself_by_another_way_stays() {
     symlink("sub", place.path().join("share/link")).unwrap();
     std::fs::hard_link(sub.join("b.txt"), place.path().join("another name")).unwrap();
     for (from, to) in [("sub/b.txt", "link/b.txt"), ("link/deep", "sub/deep"), ("sub/b.txt", "sub/b.txt")] {
-        folder.rename(&path(from), &path(to), true).unwrap();
+        folder.rename(&path(from), &path(to), true).unwrap().sync().unwrap();
         assert!(matches!(folder.rename(&path(from), &path(to), false), Err(FolderError::Exists)));
     }
     assert_eq!(std::fs::read(sub.join("b.txt")).unwrap(), b"beta");
@@ -163,7 +163,7 @@ fn a_renamed_file_replaces_no_fifo() {
         assert!(folder.rename(&path("a.txt"), &path("fifo"), replace).is_err());
     }
     assert!(matches!(folder.rename(&path("a.txt"), &path("fifo"), true), Err(FolderError::NotAFile)));
-    folder.rename(&path("fifo"), &path("sub/fifo"), false).unwrap();
+    folder.rename(&path("fifo"), &path("sub/fifo"), false).unwrap().sync().unwrap();
     assert!(!fifo.exists() && place.path().join("share/sub/fifo").exists());
 }
 

@@ -3,8 +3,8 @@
 
 use super::sync::sync_file_system;
 use super::{Incoming, Landed, LandingError, Step, run_step};
-use crate::folder::{FolderError, FolderHandle, Identity, Inode, Status, rename_at};
-use rustix::fs::{AtFlags, fstat, fsync, statat};
+use crate::folder::{FolderError, FolderHandle, Identity, Inode, rename_at};
+use rustix::fs::{fstat, fsync};
 use std::collections::HashMap;
 use std::io;
 use wire::digest::{Digest, PieceValue};
@@ -123,9 +123,9 @@ impl Incoming<'_> {
         let gate = self.target.gate();
         self.check_still_there()?;
         if let Some(expected) = self.landing.replaces {
-            let now = statat(self.folder.as_fd(), self.name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
-                .map(|stat| Status::of(&stat));
-            if now.is_err() || now.is_ok_and(|now| now.identity != expected) {
+            // As when it began: of a link, the version is that of the file behind it.
+            let now = self.target.status(&self.path);
+            if !now.is_ok_and(|now| now.identity == expected) {
                 return Err(LandingError::Changed);
             }
         }

@@ -94,6 +94,23 @@ fn a_link_is_replaced_only_where_links_are_not_spared() {
     assert!(begin(false).is_ok());
 }
 
+#[test]
+fn the_version_of_a_link_is_that_of_the_file_behind_it() {
+    let (place, folder) = share();
+    std::fs::write(place.path().join("file"), b"old").unwrap();
+    symlink("file", place.path().join("link")).unwrap();
+    let replaces = Some(folder.status(&path("link")).unwrap().identity);
+    let landing = || Landing { replaces, ..Landing::default() };
+    let late = Incoming::begin(&folder, &path("link"), landing()).unwrap();
+    let mut incoming = Incoming::begin(&folder, &path("link"), landing()).unwrap();
+    send(&mut incoming, b"new", 0).unwrap();
+    incoming.finish(3, None).unwrap();
+    assert_eq!(std::fs::read(place.path().join("link")).unwrap(), b"new");
+    assert!(place.path().join("link").symlink_metadata().unwrap().is_file());
+    assert_eq!(std::fs::read(place.path().join("file")).unwrap(), b"old");
+    assert!(matches!(late.finish(0, None), Err(LandingError::Changed)));
+}
+
 #[derive(Default)]
 struct Recorder {
     steps: Mutex<Vec<Step>>,
