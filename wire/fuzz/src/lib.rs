@@ -6,5 +6,7 @@
 
 pub mod targets;
 pub mod mutate;
+pub mod conversation;
 pub mod chance;
+pub mod recording;
 pub mod seeds;

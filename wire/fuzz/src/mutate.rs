@@ -1,4 +1,7 @@
-//! Inputs made from others: bits, bytes, lines and words are changed, doubled, left out and put together anew.
+//! Inputs made from others: bits, bytes, lines and words are changed, doubled, left out and put together anew; most
+//! changes keep to what the inputs of a target are made of, so that what comes after a change still means something.
+
+mod structured;
 
 use crate::chance::Chance;
 
@@ -85,17 +88,29 @@ const TEXTS: &[&str] = &[
     "0.0.0.0:0",
 ];
 
+/// What the inputs of a target are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing but bytes.
+    Bytes,
+    /// Lines and payloads.
+    Conversation,
+    /// Operations, so many bytes each.
+    Records(usize),
+}
+
 /// Makes inputs.
 #[derive(Debug)]
 pub struct Mutator {
     chance: Chance,
+    form: Form,
     words: Vec<Vec<u8>>,
 }
 
 impl Mutator {
     /// Takes its words from the seeds: every quoted word, with its quotation marks.
     #[must_use]
-    pub fn new(chance: Chance, seeds: &[Vec<u8>]) -> Self {
+    pub fn new(chance: Chance, seeds: &[Vec<u8>], form: Form) -> Self {
         let mut words: Vec<Vec<u8>> =
             NUMBERS.iter().chain(TEXTS).map(|word| word.as_bytes().to_vec()).collect();
         for seed in seeds {
@@ -104,7 +119,7 @@ impl Mutator {
         }
         words.sort();
         words.dedup();
-        Self { chance, words }
+        Self { chance, form, words }
     }
 
     /// One more input, from one or two of `corpus`; now and then from nothing.
@@ -114,7 +129,9 @@ impl Mutator {
         } else {
             self.chance.one_of(corpus).clone()
         };
-        for _ in 0..1 << self.chance.below(5) {
+        // In a conversation, one line that is none ends all: few changes show more than many.
+        let doublings = if self.form == Form::Conversation { 3 } else { 5 };
+        for _ in 0..1 << self.chance.below(doublings) {
             self.change(&mut input, corpus);
         }
         input.truncate(INPUT_BYTES_MAX);
@@ -122,6 +139,14 @@ impl Mutator {
     }
 
     fn change(&mut self, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+        match self.form {
+            Form::Conversation if self.chance.below(8) > 0 => self.change_conversation(input, corpus),
+            Form::Records(length) if self.chance.below(8) > 0 => self.change_records(input, corpus, length),
+            _ => self.change_bytes(input, corpus),
+        }
+    }
+
+    fn change_bytes(&mut self, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {
         match self.chance.below(12) {
             0 => self.flip(input),
             1 => self.set_byte(input),

@@ -1,8 +1,8 @@
 //! The targets, by their names.
 
-mod session;
-mod answers;
-mod overlay;
+pub mod session;
+pub mod answers;
+pub mod overlay;
 mod message;
 mod line;
 mod path;
@@ -16,15 +16,25 @@ pub use path::path;
 pub use seen::Seen;
 pub use session::session;
 
-/// A function over bytes.
-pub type Target = fn(&[u8]) -> Seen;
+use crate::mutate::Form;
 
-/// Every target with its name.
-pub const TARGETS: &[(&str, Target)] = &[
-    ("line", line),
-    ("message", message),
-    ("path", path),
-    ("session", session),
-    ("answers", answers),
-    ("overlay", overlay),
+/// A function over bytes, with its name and what its inputs are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// As it is called in commands, and in `seeds`.
+    pub name: &'static str,
+    /// Panics where a promise is broken.
+    pub run: fn(&[u8]) -> Seen,
+    /// Any bytes are taken, but most changes keep to this.
+    pub form: Form,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "line", run: line, form: Form::Bytes },
+    Target { name: "message", run: message, form: Form::Bytes },
+    Target { name: "path", run: path, form: Form::Bytes },
+    Target { name: "session", run: session, form: Form::Conversation },
+    Target { name: "answers", run: answers, form: Form::Conversation },
+    Target { name: "overlay", run: overlay, form: Form::Records(overlay::RECORD_BYTES) },
 ];

@@ -28,7 +28,6 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 static RUNNING: Mutex<Option<(Instant, Vec<u8>)>> = Mutex::new(None);
 
 struct Wanted {
-    name: String,
     target: Target,
     work: Work,
 }
@@ -41,7 +40,7 @@ enum Work {
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
     let Some(wanted) = parse(&typed) else {
-        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
         eprintln!("fuzz TARGET SECONDS [--seed N] | fuzz TARGET --repeat FILE\ntargets: {}", names.join(" "));
         return ExitCode::from(2);
     };
@@ -69,14 +68,14 @@ fn parse(typed: &[String]) -> Option<Wanted> {
         ),
         _ => return None,
     };
-    let (name, target) = TARGETS.iter().find(|(known, _)| *known == name)?;
-    Some(Wanted { name: (*name).to_owned(), target: *target, work })
+    let target = TARGETS.iter().find(|target| target.name == name)?;
+    Some(Wanted { target: *target, work })
 }
 
 fn repeat(wanted: &Wanted, file: &Path) -> ExitCode {
     match std::fs::read(file) {
         Ok(bytes) if run(wanted, &bytes).is_some() => {
-            println!("{}: nothing is wrong with it", wanted.name);
+            println!("{}: nothing is wrong with it", wanted.target.name);
             ExitCode::SUCCESS
         }
         Ok(_) => ExitCode::FAILURE,
@@ -88,23 +87,23 @@ fn repeat(wanted: &Wanted, file: &Path) -> ExitCode {
 }
 
 fn search(wanted: &Wanted, time: Duration, seed: u64) -> ExitCode {
-    let mut corpus = match seeds::of(&wanted.name) {
+    let mut corpus = match seeds::of(wanted.target.name) {
         Ok(corpus) => corpus,
         Err(error) => {
             eprintln!("seeds: {error}");
             return ExitCode::from(2);
         }
     };
-    watch(wanted.name.clone());
-    let mut mutator = Mutator::new(Chance::new(seed), &corpus);
+    watch(wanted.target.name);
+    let mut mutator = Mutator::new(Chance::new(seed), &corpus, wanted.target.form);
     let (begun, mut executions, mut seen) = (Instant::now(), 0_u64, HashSet::new());
     let mut fresh = corpus.clone();
     while begun.elapsed() < time {
         let input = fresh.pop().unwrap_or_else(|| mutator.next(&corpus));
         executions += 1;
         let Some(outcome) = run(wanted, &input) else {
-            report(&wanted.name, &input);
-            println!("{}: a finding after {executions} executions, seed {seed}", wanted.name);
+            report(wanted.target.name, &input);
+            println!("{}: a finding after {executions} executions, seed {seed}", wanted.target.name);
             return ExitCode::FAILURE;
         };
         if seen.insert(outcome) && corpus.len() < CORPUS_MAX {
@@ -114,7 +113,7 @@ fn search(wanted: &Wanted, time: Duration, seed: u64) -> ExitCode {
     let rate = executions / begun.elapsed().as_secs().max(1);
     println!(
         "{}: {executions} executions, {rate} a second, {} outcomes, seed {seed}: nothing found",
-        wanted.name,
+        wanted.target.name,
         seen.len()
     );
     ExitCode::SUCCESS
@@ -124,7 +123,7 @@ fn search(wanted: &Wanted, time: Duration, seed: u64) -> ExitCode {
 fn run(wanted: &Wanted, input: &[u8]) -> Option<Seen> {
     set_running(Some((Instant::now(), input.to_vec())));
     let before = PANICS.load(Ordering::SeqCst);
-    let outcome = catch_unwind(AssertUnwindSafe(|| (wanted.target)(input)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| (wanted.target.run)(input)));
     set_running(None);
     outcome.ok().filter(|_| PANICS.load(Ordering::SeqCst) == before)
 }
@@ -134,7 +133,7 @@ fn set_running(input: Option<(Instant, Vec<u8>)>) {
 }
 
 /// Ends the program when an input does not end; nothing else could.
-fn watch(name: String) {
+fn watch(name: &'static str) {
     thread::spawn(move || {
         loop {
             thread::sleep(Duration::from_secs(1));
@@ -142,7 +141,7 @@ fn watch(name: String) {
             if let Some((since, input)) = running
                 && since.elapsed() > INPUT_TIME_MAX
             {
-                report(&name, &input);
+                report(name, &input);
                 println!("{name}: an input that does not end");
                 std::process::exit(1);
             }

@@ -4,14 +4,16 @@
 
 use super::Seen;
 use super::seen::kind_of;
+use super::session::LARGE_BYTES;
+use crate::conversation::{Item, join, parse};
 use shared_folder::fetch::{Fetch, FetchTerms, fetch};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{
     Cancel, Dialer, ListedName, Listing, Remote, RemoteError, Session, Unwatched, Watch,
 };
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -25,41 +27,46 @@ use wire::path::SharedPath;
 /// Between two looks for a free port.
 const PORT_PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest wait for a request whose answer is there: a changed answer may lack what the client waits for.
+const HOLD_TIME_MAX: Duration = Duration::from_millis(20);
+const LARGE: &str = "fetch large";
+/// No question takes more.
+const REQUESTS_MAX: usize = 4;
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 /// Entries that are taken of one listing.
 const ENTRIES_MAX: usize = 100_000;
 const OLD: &[u8] = b"what was there before";
+/// Before a large file there was one that has the same first piece: only the second one has to come.
+const OLD_LARGE_BYTES: usize = 1 << 20;
 
-const ASKED: &[&str] = &[
-    "list",
-    "search",
-    "stat",
-    "pieces",
-    "help",
-    "mkdir",
-    "rename",
-    "delete",
-    "several",
-    "fetch",
-    "fetch large",
-];
+/// The questions.
+pub const ASKED: &[&str] =
+    &["list", "search", "stat", "pieces", "help", "mkdir", "rename", "delete", "several", "fetch", LARGE];
 
 /// A question and what a server says to it.
 pub fn answers(bytes: &[u8]) -> Seen {
+    Seen::of(told(bytes, HOLD_TIME_MAX))
+}
+
+/// The question, and what came of it: a result, or the sort of the error. `hold` is the longest wait for a request
+/// whose answer is there.
+pub fn told(bytes: &[u8], hold: Duration) -> (&'static str, Result<String, String>) {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let (first, rest) = bytes.split_at(end);
     let said = rest.get(1..).unwrap_or_default();
     let sum: usize = first.iter().map(|byte| usize::from(*byte)).sum();
     let named = ASKED.iter().find(|name| name.as_bytes() == first);
     let asked = named.copied().unwrap_or(ASKED[sum % ASKED.len()]);
-    let listener = listen();
+    let listener = &listen();
     let address = listener.local_addr().expect("an address");
     thread::scope(|scope| {
-        scope.spawn(|| say(&listener, said));
+        // Only a large file is asked for in one request after the other.
+        let hold = if asked == LARGE { hold } else { Duration::ZERO };
+        scope.spawn(move || say(listener, said, hold));
         let outcome = ask(asked, address);
         // Whoever waits for one more connection gets it.
-        let _ = std::net::TcpStream::connect(address);
-        Seen::of((asked, outcome))
+        let _ = TcpStream::connect(address);
+        (asked, outcome)
     })
 }
 
@@ -77,18 +84,56 @@ fn listen() -> TcpListener {
 }
 
 /// Says the same to everybody, until somebody comes who has nothing to say.
-fn say(listener: &TcpListener, said: &[u8]) {
+fn say(listener: &TcpListener, said: &[u8], hold: Duration) {
+    let items = parse(said);
     loop {
         let Ok((mut socket, _)) = listener.accept() else { return };
-        socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-        let mut hello = [0; 1];
-        if socket.read(&mut hello).unwrap_or(0) == 0 {
+        let mut lines = Lines { count: 0 };
+        if !lines.wait(&socket, 1, PATIENCE) {
             return;
         }
         // The client may have had enough.
-        let _ = socket.write_all(said);
+        let _ = answer(&mut socket, &items, lines, hold);
         let _ = socket.shutdown(Shutdown::Write);
+        let _ = socket.set_read_timeout(Some(PATIENCE));
         let _ = socket.read_to_end(&mut Vec::new());
+    }
+}
+
+/// Says what has an id once the request of that id has come: a client that hears an answer before it has asked takes
+/// the connection for broken, and makes another. One that does not ask hears it all the same.
+fn answer(socket: &mut TcpStream, items: &[Item], mut lines: Lines, hold: Duration) -> io::Result<()> {
+    let mut together = Vec::new();
+    for item in items {
+        let requests = item.number("id").and_then(|id| usize::try_from(id).ok()).unwrap_or(0);
+        if !hold.is_zero() && requests <= REQUESTS_MAX && lines.count <= requests {
+            socket.write_all(&std::mem::take(&mut together))?;
+            lines.wait(socket, requests + 1, hold);
+        }
+        together.extend(join(std::slice::from_ref(item)));
+    }
+    socket.write_all(&together)
+}
+
+/// Counts the lines of a client that sends no payloads.
+struct Lines {
+    count: usize,
+}
+
+impl Lines {
+    /// Waits for so many; false where they do not come.
+    fn wait(&mut self, mut socket: &TcpStream, wanted: usize, patience: Duration) -> bool {
+        socket.set_read_timeout(Some(patience)).expect("a deadline");
+        let mut buffer = [0; 1024];
+        while self.count < wanted {
+            match socket.read(&mut buffer) {
+                Ok(count) if count > 0 => {
+                    self.count += buffer[..count].iter().filter(|byte| **byte == b'\n').count();
+                }
+                _ => return false,
+            }
+        }
+        true
     }
 }
 
@@ -106,21 +151,19 @@ impl Watch for Twice {
     }
 }
 
-fn ask(asked: &str, address: SocketAddr) -> String {
+/// Asks whoever is there.
+///
+/// # Errors
+/// What an error says, without what it is about.
+pub fn ask(asked: &str, address: SocketAddr) -> Result<String, String> {
     let cancel = Cancel::new().expect("a pipe");
     let dialer = Dialer::new(Address::from(address), Hello::of_client("fuzz", PROCESS_ID), PATIENCE);
     let mut remote = Remote::new(dialer, cancel.clone());
     if asked.starts_with("fetch") {
-        return land(&mut remote, cancel, asked.ends_with("large"));
+        return land(&mut remote, cancel, asked == LARGE);
     }
-    let answered = match remote.session() {
-        Ok(session) => ask_once(asked, session),
-        Err(error) => return kind_of(&error.to_string()),
-    };
-    match answered {
-        Ok(told) => told,
-        Err(error) => kind_of(&error.to_string()),
-    }
+    let answered = remote.session().and_then(|session| ask_once(asked, session));
+    answered.map_err(|error| kind_of(&error.to_string()))
 }
 
 fn ask_once(asked: &str, session: &mut Session) -> Result<String, RemoteError> {
@@ -168,12 +211,13 @@ fn read_all(mut listing: Listing<'_>, below_music: bool) -> Result<String, Remot
     Ok(format!("{} and {}", sound.min(3), unsound.min(3)))
 }
 
-fn land(remote: &mut Remote, cancel: Cancel, is_large: bool) -> String {
+fn land(remote: &mut Remote, cancel: Cancel, is_large: bool) -> Result<String, String> {
     let scratch = TempDir::new().expect("a scratch folder");
     let inside = scratch.path().join("inside");
     fs::create_dir(&inside).expect("a folder");
     let target = inside.join("target");
-    fs::write(&target, OLD).expect("an old file");
+    let old = if is_large { vec![0; OLD_LARGE_BYTES] } else { OLD.to_vec() };
+    fs::write(&target, &old).expect("an old file");
     let folder = Folder::open(&inside).expect("the folder opens");
     let watch = Twice { cancel, failures: AtomicU32::new(0) };
     let outcome = fetch(remote, &folder, &wanted(is_large), &watch);
@@ -184,17 +228,17 @@ fn land(remote: &mut Remote, cancel: Cancel, is_large: bool) -> String {
             assert_eq!(landed.len() as u64, fetched.byte_count, "a file of another length");
             assert_eq!(Digest::of(&landed), fetched.digest, "a file of another content");
         }
-        Err(_) => assert_eq!(landed, OLD, "a failed transfer changed the file"),
+        Err(_) => assert_eq!(landed, old, "a failed transfer changed the file"),
     }
     check_names(&inside);
-    outcome.map_or_else(|error| kind_of(&error.to_string()), |_| "fetched".to_owned())
+    outcome.map(|_| "fetched".to_owned()).map_err(|error| kind_of(&error.to_string()))
 }
 
 fn wanted(is_large: bool) -> Fetch {
     let entry = Entry {
         path: "a song.mp3".to_owned(),
         kind: Kind::Music,
-        byte_count: ByteCount::new(if is_large { 5_000_000 } else { 5 }),
+        byte_count: ByteCount::new(if is_large { LARGE_BYTES } else { 5 }),
         modified: wire::timestamp::Timestamp::from_unix(0, 0),
         executable: false,
     };

@@ -1,11 +1,16 @@
 //! Whatever comes into the overlay in whatever order: no panic, and every table within its limit.
+//!
+//! An input is a row of operations of the same length, so that a change in one is no change in those behind it.
+
+mod records;
+
+pub use records::{asked, received, stood};
 
 use super::Seen;
 use mactella_peer::overlay::{
     Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, Own, PeerId, Wanted,
 };
 use std::collections::BTreeSet;
-use std::mem::discriminant;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::digest::Digest;
@@ -13,6 +18,8 @@ use wire::limits::TTL_MAX;
 use wire::message::link::{Discover, DiscoverResult, FileResult, LinkSearch, SearchResult};
 use wire::message::{ByteCount, FloodId, LinkMessage};
 
+/// The bytes of one operation: what it is, and in the last two how much time has passed.
+pub const RECORD_BYTES: usize = 16;
 const INPUTS_MAX: usize = 2000;
 const LINKS_MAX: usize = 3;
 /// What is known, what was learned, and what is linked: the peer list holds no more.
@@ -22,32 +29,44 @@ const SLEEP_MAX: u64 = 80_000;
 
 /// Bytes as inputs, one after the other, on a clock of their own.
 pub fn overlay(bytes: &[u8]) -> Seen {
+    Seen::of(drive(bytes))
+}
+
+/// Which sorts of inputs came to which sorts of actions.
+pub fn drive(bytes: &[u8]) -> BTreeSet<String> {
     let mut own = Overlay::new(Own { peer: PeerId(0), addresses: Vec::new(), links_max: LINKS_MAX, seed: 1 });
-    let (mut rest, mut now, mut used) = (Rest(bytes), 0, BTreeSet::new());
+    let (mut now, mut used) = (0, BTreeSet::new());
     let (mut standing, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..INPUTS_MAX {
-        if rest.0.is_empty() {
-            break;
-        }
-        let input = rest.input();
-        now += u64::from(rest.byte()) * u64::from(rest.byte());
+    for record in bytes.chunks(RECORD_BYTES).take(INPUTS_MAX) {
+        let (what, mut time) = (
+            &record[..record.len().min(RECORD_BYTES - 2)],
+            Rest(&record[record.len().min(RECORD_BYTES - 2)..]),
+        );
+        let input = Rest(what).input();
+        now += u64::from(time.byte()) * u64::from(time.byte());
         // The contract: the id of a link is used once.
         if let Input::Hello { link, .. } | Input::Opened { link, .. } = &input
             && !used.insert(*link)
         {
             continue;
         }
-        let (kind, source) = (discriminant(&input), arrives_over(&input));
+        let (kind, source) = (first_word(&input), arrives_over(&input));
         opens(&input, &mut standing);
         let actions = own.handle(Moment(now), input, &Song);
         for action in &actions {
             check(action, source, &mut standing);
-            seen.insert(Seen::of((kind, discriminant(action))).0);
+            seen.insert(format!("{kind} to {}", first_word(action)));
         }
         assert!(own.link_count() <= LINKS_MAX && own.peers().len() <= PEERS_MAX, "a table without bounds");
         assert!(own.next_moment().is_none_or(|next| next.0 <= now + SLEEP_MAX), "a sleep without end");
     }
-    Seen::of(seen)
+    seen
+}
+
+/// The name of a variant.
+fn first_word(what: &impl std::fmt::Debug) -> String {
+    let text = format!("{what:?}");
+    text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
 fn arrives_over(input: &Input) -> Option<LinkId> {

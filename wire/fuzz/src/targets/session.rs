@@ -8,11 +8,11 @@ use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -23,6 +23,8 @@ use wire::net::{Address, Listener};
 /// A session that has everything it will ever get ends in less.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PROCESS_ID: &str = "00112233445566778899aabbccddeeff";
+/// The length of a file of two pieces.
+pub const LARGE_BYTES: u64 = wire::limits::PIECE_BYTES + 5;
 /// What stands outside the share; no seed and no dictionary has it.
 const CANARY: &[u8] = b"nobody may read what stands here: 7d2f1c";
 
@@ -40,6 +42,14 @@ struct Server {
 
 /// Bytes as all that a client sends before it closes its sending side.
 pub fn session(bytes: &[u8]) -> Seen {
+    let mut words = Seen::values_in(&answered(bytes), &["type", "code"]);
+    words.dedup();
+    words.truncate(24);
+    Seen::of(words)
+}
+
+/// All that the server says to it.
+pub fn answered(bytes: &[u8]) -> Vec<u8> {
     static SERVER: OnceLock<Mutex<Server>> = OnceLock::new();
     let server = SERVER.get_or_init(|| Mutex::new(Server::start()));
     // A target that panicked before says nothing of this one.
@@ -49,10 +59,19 @@ pub fn session(bytes: &[u8]) -> Seen {
     assert!(!answer.windows(CANARY.len()).any(|run| run == CANARY), "the canary was read");
     server.check_canary();
     server.check_serves();
-    let mut words = Seen::values_in(&answer, &["type", "code"]);
-    words.dedup();
-    words.truncate(24);
-    Seen::of(words)
+    answer
+}
+
+/// What the share is before each session.
+pub fn fill_share(share: &Path) {
+    fs::create_dir(share.join("folder")).expect("a folder");
+    fs::write(share.join("a song.mp3"), b"hello").expect("a file");
+    fs::write(share.join("folder/deep.txt"), b"deep").expect("a file");
+    fs::write(share.join("empty"), b"").expect("a file");
+    // Of two pieces, and on the disk of none.
+    File::create(share.join("large")).and_then(|file| file.set_len(LARGE_BYTES)).expect("a file");
+    symlink("../outside", share.join("out")).expect("a link");
+    symlink("loop", share.join("loop")).expect("a link");
 }
 
 impl Server {
@@ -86,12 +105,7 @@ impl Server {
                 if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
             removed.expect("the share can be emptied");
         }
-        fs::create_dir(share.join("folder")).expect("a folder");
-        fs::write(share.join("a song.mp3"), b"hello").expect("a file");
-        fs::write(share.join("folder/deep.txt"), b"deep").expect("a file");
-        fs::write(share.join("empty"), b"").expect("a file");
-        symlink("../outside", share.join("out")).expect("a link");
-        symlink("loop", share.join("loop")).expect("a link");
+        fill_share(&share);
     }
 
     fn play(&self, bytes: &[u8]) -> Vec<u8> {
