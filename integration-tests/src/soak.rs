@@ -6,6 +6,7 @@
 mod load;
 mod meshed;
 mod ledger;
+mod planted;
 mod vitals;
 
 use std::any::Any;
@@ -21,6 +22,7 @@ use crate::patience::{eventually_true, pause};
 use crate::server::{Server, ServerSetup};
 use ledger::{Ledger, judge};
 use load::Worker;
+use planted::Planted;
 use vitals::Vitals;
 
 const CLIENT_COUNT: usize = 5;
@@ -44,7 +46,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Report {
     /// Counts of operations, faults and bytes.
-    pub counts: BTreeMap<&'static str, u64>,
+    pub counts: BTreeMap<String, u64>,
     /// Sentences, none when all is well.
     pub failures: Vec<String>,
 }
@@ -53,7 +55,7 @@ pub struct Report {
 struct Shared {
     programs: PathBuf,
     seed: u64,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
+    counts: Mutex<BTreeMap<String, u64>>,
     failures: Mutex<Vec<String>>,
 }
 
@@ -77,7 +79,9 @@ pub fn run(options: Options) -> Report {
 }
 
 fn load_server(time: Duration, shared: &Shared) {
-    let mut server = ServerSetup::new(shared.program("ioe-server-under-test")).start();
+    let setup = ServerSetup::new(shared.program("ioe-server-under-test"));
+    let planted = Planted::put(&setup.scratch.share());
+    let mut server = setup.start();
     let (deadline, killing_end) = (Instant::now() + time, Instant::now() + time.mul_f64(KILLING_PART));
     let address = server.address();
     let mut at_start = Vitals::of(server.process());
@@ -104,6 +108,7 @@ fn load_server(time: Duration, shared: &Shared) {
     });
     server.wait_until_alone();
     assert_eq!(ledgers.len(), CLIENT_COUNT, "a client's ledger is lost, so the share cannot be judged");
+    planted.judge(shared);
     look_at_the_end(&server, &at_start, &ledgers, shared);
 }
 
@@ -136,8 +141,8 @@ impl Shared {
         pause(time);
     }
 
-    fn add(&self, what: &'static str, count: u64) {
-        *self.counts.lock().unwrap().entry(what).or_default() += count;
+    fn add(&self, what: impl Into<String>, count: u64) {
+        *self.counts.lock().unwrap().entry(what.into()).or_default() += count;
     }
 
     fn expect(&self, holds: bool, failure: impl FnOnce() -> String) {

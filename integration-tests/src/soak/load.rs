@@ -239,12 +239,13 @@ impl<'a> Worker<'a> {
         self.shared.expect(!errors.contains("panicked"), || format!("{command}: {errors}"));
         let is_known = matches!(code, None | Some(0 | 1 | 3));
         self.shared.expect(is_known, || format!("{command}: exit code {code:?}: {text} {errors}"));
-        if code.is_some_and(|code| code != 0) {
-            self.shared.add("commands that failed", 1);
-        }
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let lines = text[..whole].lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        Ran { code, lines, text }
+        let ran = Ran { code, lines, text };
+        if let Some(code) = code.filter(|code| *code != 0) {
+            self.shared.add(format!("failed with exit code {code}, {}", ran.error_code()), 1);
+        }
+        ran
     }
 
     fn fault(&mut self) -> Fault {
