@@ -33,6 +33,8 @@ use wire::path::SharedPath;
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 /// How long an end waits for a byte that the flip has taken away.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// Where nothing flips, nobody may give up, however slow the machine is.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
 const WORKERS: usize = 12;
 /// Names that one flipped bit makes of each other: what was asked for may be another file that is there.
 const FILES: [(&str, &[u8]); 5] = [
@@ -90,6 +92,7 @@ struct Pair {
     local: PathBuf,
     proxy: Proxy,
     service: Service,
+    patience: Duration,
 }
 
 /// A file where it was to land, or elsewhere.
@@ -112,7 +115,7 @@ struct Seen {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(patience: Duration) -> Self {
         let folders = tempfile::tempdir().unwrap();
         let (share, local) = (folders.path().join("share"), folders.path().join("local"));
         for folder in [&share.join("in"), &share.join("out"), &local] {
@@ -125,16 +128,16 @@ impl Pair {
         let served = Share::new(Folder::open(&share).unwrap(), Catalogue::open(None), rules);
         let host = Host { share: served, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-        let admission = Admission { connections_max: 64, openings_max: 0, patience: PATIENCE };
+        let admission = Admission { connections_max: 64, openings_max: 0, patience };
         let service = Service::start(listener, admission, Arc::new(host)).unwrap();
-        Self { _folders: folders, share, local, proxy: Proxy::start(service.address()), service }
+        Self { _folders: folders, share, local, proxy: Proxy::start(service.address()), service, patience }
     }
 
     /// A conversation whose first connection meets the flip.
     fn converse(&self, flip: Option<Flip>) -> Seen {
         *self.proxy.plan.lock().unwrap() = Plan { flip, is_met: false, passed: Default::default() };
         let hello = Hello::of_client("test", PROCESS_ID);
-        let dialer = Dialer::new(Address::from(self.proxy.address), hello, PATIENCE);
+        let dialer = Dialer::new(Address::from(self.proxy.address), hello, self.patience);
         let mut remote = Remote::new(dialer, Cancel::new().unwrap());
         let listed = list(&mut remote).ok();
         let source = SharedPath::parse(FILES[0].0).unwrap();
@@ -349,7 +352,7 @@ fn field_at(bytes: &[u8], place: usize) -> String {
 
 #[test]
 fn a_flipped_bit_anywhere_never_gives_other_content_and_is_noticed_wherever_a_digest_reaches() {
-    let pair = Pair::new();
+    let pair = Pair::new(PATIENCE_MAX);
     let clean = pair.converse(None);
     assert!(
         clean.listed.is_some() && clean.found.is_some() && clean.read.is_some() && clean.written.is_some()
@@ -362,7 +365,7 @@ fn a_flipped_bit_anywhere_never_gives_other_content_and_is_noticed_wherever_a_di
         for worker in 0..WORKERS {
             let (all, clean, passed, unnoticed) = (&all, &clean, &passed, &unnoticed);
             scope.spawn(move || {
-                let pair = Pair::new();
+                let pair = Pair::new(PATIENCE);
                 for flip in all.iter().skip(worker).step_by(WORKERS) {
                     let seen = pair.converse(Some(*flip));
                     if is_wrong(clean, &seen) {

@@ -62,12 +62,12 @@ fn a_share_mounted_inside_itself_is_listed_searched_and_deleted_to_an_end() {
 
 #[test]
 fn a_device_in_the_share_is_no_file_for_any_request_and_no_thread_hangs_on_it() {
-    let setup = server!().file("null", b"under").file("zero", b"under").file("folder/tty", b"under");
+    let setup = server!().file("null", b"under").file("zero", b"under").file("folder/full", b"under");
     let devices =
-        "mount --bind /dev/null null; mount --bind /dev/zero zero; mount --bind /dev/ptmx folder/tty";
+        "mount --bind /dev/null null; mount --bind /dev/zero zero; mount --bind /dev/full folder/full";
     let Some(server) = start_with(devices, setup) else { return };
     std::os::unix::fs::symlink("null", server.scratch().share().join("link")).unwrap();
-    for path in ["null", "zero", "folder/tty", "link"] {
+    for path in ["null", "zero", "folder/full", "link"] {
         let mut session = server.session();
         for name in ["read", "pieces", "stat"] {
             session.ask_refused(json!({"type": name, "path": path}), "not_a_file");
@@ -78,7 +78,7 @@ fn a_device_in_the_share_is_no_file_for_any_request_and_no_thread_hangs_on_it() 
         assert_no_write_lands(&mut session, path, "not_a_file");
     }
     let mut session = server.session();
-    for path in ["null", "zero", "folder/tty"] {
+    for path in ["null", "zero", "folder/full"] {
         session.ask_refused(json!({"type": "delete", "path": path}), "not_allowed");
         session.ask_refused(rename(path, "elsewhere", false), "not_allowed");
     }
