@@ -201,8 +201,7 @@ fn a_disk_that_is_full_keeps_the_old_file_and_serves_the_next_upload() {
 #[test]
 fn a_file_system_mounted_read_only_is_served_and_not_changed() {
     let setup = server!().file("fixed/under", b"").file("a.txt", b"a");
-    let mounts =
-        "mount -t tmpfs none fixed; mkdir fixed/in; printf old > fixed/in/b.txt; mount -o remount,ro fixed";
+    let mounts = "mount -t tmpfs none fixed; mkdir fixed/in; printf old > fixed/in/b.txt; mount -o remount,bind,ro fixed";
     let Some(server) = start_with(mounts, setup) else { return };
     let mut session = server.session();
     assert_no_write_lands(&mut session, "fixed/in/b.txt", "read_only");
