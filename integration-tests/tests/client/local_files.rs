@@ -78,6 +78,33 @@ fn a_full_local_disk_leaves_the_old_file_and_says_so() {
     assert_eq!(server.scratch().local_file("large.bin"), b"old");
 }
 
+#[test]
+fn a_file_system_without_space_keeps_the_old_file_and_nothing_else() {
+    let Some(mut launcher) = privilege::with_own_mounts() else { return };
+    let server = server!().file("large.bin", bytes("large", 4 * PIECE_BYTES)).start();
+    server.scratch().put("small.bin", bytes("small", PIECE_BYTES / 2));
+    fs::create_dir(server.scratch().local().join("full")).unwrap();
+    // One megabyte, of which a quarter is free. What it holds in the end only the shell can see.
+    let full = server.scratch().local().join("full");
+    let script = format!(
+        "set -e; cd '{}'; mount -t tmpfs -o size=1m none .; cd \"$PWD\"; \
+         printf old > large.bin; printf old > small.bin; head -c 780000 /dev/zero > filler; \
+         code=0; \"$0\" \"$@\" || code=$?; \
+         test \"$(cat large.bin small.bin)\" = oldold; test \"$(ls -A | wc -l)\" = 3; exit \"$code\"",
+        full.display()
+    );
+    launcher.extend(["bash".to_owned(), "-c".to_owned(), script]);
+    let client = client!(server.scratch(), server.address()).launched_by(launcher).options(&["--keep-going"]);
+    let outcome = client.run_json(&["READ large.bin full/", "READ small.bin full/"]).expect_code(1);
+    let lines = outcome.lines();
+    assert_eq!(lines.len(), 2, "{outcome:?}");
+    assert!(lines.iter().all(|line| line["error"]["code"] == "local_file"), "{outcome:?}");
+    assert!(
+        lines.iter().all(|line| line["error"]["message"].as_str().unwrap().contains("space")),
+        "{outcome:?}"
+    );
+}
+
 fn shell_line(command: &std::process::Command) -> String {
     let quote = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
     let words = std::iter::once(command.get_program()).chain(command.get_args());
