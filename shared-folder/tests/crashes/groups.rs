@@ -74,15 +74,11 @@ fn assert_in_order(group: &[Step]) {
     assert_eq!(count(group, Step::Sync), if files < 8 { files } else { 1 }, "{files} files");
 }
 
-fn plain_share() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
-}
-
 #[test]
 fn promise_1_of_a_group_everything_is_written_then_synced_then_renamed_then_its_folder_synced_then_answered()
 {
     let old_share = || {
-        let share = plain_share();
+        let share = group_share();
         put_old(share.path(), FILES);
         share
     };
@@ -94,17 +90,17 @@ fn promise_1_of_a_group_everything_is_written_then_synced_then_renamed_then_its_
 #[test]
 fn a_group_of_few_files_is_synced_file_by_file_and_one_of_eight_together() {
     for (files, syncs) in [(1, 1), (7, 7), (8, 1)] {
-        let steps = steps_of_one_group(plain_share, &small_writes(files, "new"), files);
+        let steps = steps_of_one_group(group_share, &small_writes(files, "new"), files);
         assert_eq!(count(&steps, Step::Sync), syncs, "{files} files");
     }
 }
 
 #[test]
 fn a_group_has_32_files_at_most() {
-    let steps = steps_of_one_group(plain_share, &small_writes(32, "new"), 32);
+    let steps = steps_of_one_group(group_share, &small_writes(32, "new"), 32);
     assert_eq!(count(&steps, Step::Sync), 1);
     for _ in 0..5 {
-        let share = plain_share();
+        let share = group_share();
         let steps = steps_of(share.path(), &small_writes(33, "new"), 33);
         assert!(groups(&steps).len() > 1);
     }
@@ -127,7 +123,7 @@ fn promise_1_a_crash_at_any_step_of_a_group_leaves_each_file_old_or_new() {
         ("reply:after:20", 20),
     ];
     for (crash, renamed) in crashes {
-        let share = tempfile::tempdir().unwrap();
+        let share = group_share();
         put_old(share.path(), FILES);
         let mut server = Server::start(share.path(), Some(crash));
         let mut talk = Talk::open(server.address);
@@ -148,7 +144,7 @@ fn answers_with(
     (step, times): (Step, std::ops::RangeInclusive<u32>),
     expected: impl Fn(u64) -> &'static str,
 ) -> Vec<u64> {
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     put_old(share.path(), FILES);
     let service = service(share.path(), Some(Fault::at(step, Errno::NOSPC, times)));
     let mut talk = Talk::open(service.address());
@@ -194,7 +190,7 @@ fn promise_1_a_folder_that_cannot_be_synced_is_told_to_all_that_landed_in_it() {
 #[test]
 fn folders_of_a_group_are_synced_once_each() {
     let share = || {
-        let share = plain_share();
+        let share = group_share();
         ["a", "b", "c"].iter().for_each(|name| std::fs::create_dir(share.path().join(name)).unwrap());
         share
     };
@@ -207,7 +203,7 @@ fn folders_of_a_group_are_synced_once_each() {
 
 #[test]
 fn a_name_that_comes_twice_is_two_groups_also_where_a_link_leads_to_its_folder() {
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     std::fs::create_dir(share.path().join("a")).unwrap();
     std::os::unix::fs::symlink("a", share.path().join("b")).unwrap();
     let mut requests = small_write(1, "a/f", b"first", ",\"executable\":true");
@@ -226,7 +222,7 @@ fn a_name_that_comes_twice_is_two_groups_also_where_a_link_leads_to_its_folder()
 
 #[test]
 fn a_group_in_the_midst_of_other_requests_is_answered_in_order_and_seen_by_them() {
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     let stat =
         |id: u64, path: &str| format!("{{\"v\":1,\"type\":\"stat\",\"id\":{id},\"path\":\"{path}\"}}\n");
     let digest = wire::digest::Digest::of(b"new 3");
@@ -263,7 +259,7 @@ fn a_group_in_the_midst_of_other_requests_is_answered_in_order_and_seen_by_them(
 /// Wherever the client stops sending, what it sent before is answered without another byte.
 #[test]
 fn nobody_waits_for_an_answer_because_the_next_request_is_only_half_there() {
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     let service = service(share.path(), None);
     let next = small_write(4, "f4", &content(3000, 1), "");
     for half in [0, 1, 20, next.len() - 2500, next.len() - 1000, next.len() - 1] {
@@ -281,7 +277,7 @@ fn nobody_waits_for_an_answer_because_the_next_request_is_only_half_there() {
 
 #[test]
 fn what_arrived_whole_lands_although_its_writer_left() {
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     let server = Server::start(share.path(), None);
     let mut talk = Talk::open(server.address);
     let mut sent = small_writes(5, "new");

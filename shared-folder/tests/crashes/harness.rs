@@ -182,6 +182,11 @@ pub(crate) fn content(byte_count: usize, seed: usize) -> Vec<u8> {
     (0..byte_count).map(|index| u8::try_from(((index / 4096 + seed) * 31 + index) % 256).unwrap()).collect()
 }
 
+/// A share on a file system that is synced as a whole, wherever the usual temporary files are (an overlay is not).
+pub(crate) fn group_share() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// What stands in the share under names of its users.
 pub(crate) fn files(share: &Path) -> Vec<String> {
     let names = std::fs::read_dir(share).unwrap().map(|entry| entry.unwrap().file_name());

@@ -80,7 +80,7 @@ fn promise_1_the_kernel_sees_one_sync_for_a_group_before_its_renames_and_answers
     if !can_trace() {
         return;
     }
-    let share = tempfile::tempdir().unwrap();
+    let share = group_share();
     let calls = calls_of(share.path(), &writes(20), 20);
     assert_order(&calls, &["syncfs"], 20);
     assert_eq!(places(&calls, &["syncfs"], "").len(), 1);
