@@ -28,6 +28,17 @@ pub(crate) enum Step {
     Mkdir(Path),
     /// Somebody else puts something there, or removes what is there.
     Outside(Path, Option<Node>),
+    /// Requests that are all sent before the first is answered.
+    Together(Vec<Step>),
+}
+
+/// What happens, one step after the other.
+pub(crate) struct Steps(pub(crate) Vec<Step>);
+
+impl std::fmt::Debug for Steps {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(number, step)| write!(formatter, "\n{number}: {step:?}"))
+    }
 }
 
 /// How a step names something.
@@ -116,7 +127,7 @@ const TARGETS: &[&str] = &[
 /// A whole share.
 pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![8 => file(), 4 => link(), 1 => special()];
-    let node = leaf.prop_recursive(3, 24, 5, |inner| folder(inner));
+    let node = leaf.prop_recursive(3, 24, 5, folder);
     folder(node)
 }
 
@@ -213,9 +224,15 @@ fn planted() -> impl Strategy<Value = Option<Node>> {
 }
 
 /// What happens, one step after the other.
-pub(crate) fn conversation() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn conversation() -> impl Strategy<Value = Steps> {
+    let together = vec(request(), 2..6).prop_map(Step::Together);
+    let outside = (path(), planted()).prop_map(|(path, node)| Step::Outside(path, node));
+    vec(prop_oneof![24 => request(), 3 => outside, 2 => together], 1..24).prop_map(Steps)
+}
+
+fn request() -> impl Strategy<Value = Step> {
     let words = prop_oneof![4 => select(&["song", "LIVE lied", "mp3 song", "a", "日本", "it s", "-", ""][..]).prop_map(str::to_owned), 1 => "\\PC{0,12}"];
-    let step = prop_oneof![
+    prop_oneof![
         3 => (option::of(path()), any::<bool>()).prop_map(|(path, recursive)| Step::List(path, recursive)),
         1 => words.prop_map(Step::Search),
         2 => (option::weighted(0.9, path()), any::<bool>()).prop_map(|(path, digest)| Step::Stat(path, digest)),
@@ -228,7 +245,5 @@ pub(crate) fn conversation() -> impl Strategy<Value = Vec<Step>> {
         5 => (path(), target(), any::<bool>()).prop_map(|(path, to, replace)| Step::Rename(path, to, replace)),
         2 => (path(), any::<bool>()).prop_map(|(path, recursive)| Step::Delete(path, recursive)),
         2 => path().prop_map(Step::Mkdir),
-        3 => (path(), planted()).prop_map(|(path, node)| Step::Outside(path, node)),
-    ];
-    vec(step, 1..24)
+    ]
 }

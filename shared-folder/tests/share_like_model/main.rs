@@ -5,6 +5,7 @@
 //! conversation that shows it.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test ends by panicking, in its helpers too"
@@ -17,12 +18,12 @@ mod predictions;
 mod disk;
 mod model;
 
-use generated::{Step, Tree, conversation, tree};
+use generated::{Steps, Tree, conversation, tree};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use world::World;
 
-const CASES: u32 = 256;
+const CASES: u32 = 200;
 const SEED: u64 = 1;
 
 #[test]
@@ -41,9 +42,9 @@ fn whatever_is_asked_of_whatever_tree_the_share_is_what_the_model_says() {
     }
 }
 
-fn play(tree: Tree, steps: &[Step]) -> Result<(), TestCaseError> {
+fn play(tree: Tree, steps: &Steps) -> Result<(), TestCaseError> {
     let mut world = World::new(tree);
-    for (number, step) in steps.iter().enumerate() {
+    for (number, step) in steps.0.iter().enumerate() {
         world.step(step).map_err(|what| TestCaseError::fail(format!("step {number}: {what}")))?;
     }
     world.end().map_err(TestCaseError::fail)

@@ -2,6 +2,7 @@
 //! the product does it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
@@ -13,7 +14,7 @@ const LINKS_MAX: usize = 40;
 pub(crate) type Place = Vec<Vec<u8>>;
 
 /// What has a name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Node {
     File(File),
     Folder(BTreeMap<Vec<u8>, Node>),
@@ -25,6 +26,23 @@ pub(crate) enum Node {
     },
 }
 
+impl fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(formatter, "{file:?}"),
+            Self::Link(target) => write!(formatter, "-> {target:?}"),
+            Self::Special { is_socket } => formatter.write_str(if *is_socket { "socket" } else { "FIFO" }),
+            Self::Folder(names) => {
+                formatter.write_str("{")?;
+                for (name, node) in names {
+                    write!(formatter, " \"{}\": {node:?},", name.escape_ascii())?;
+                }
+                formatter.write_str("}")
+            }
+        }
+    }
+}
+
 #[derive(Clone, PartialEq)]
 pub(crate) struct File {
     pub(crate) bytes: Arc<Vec<u8>>,
@@ -33,8 +51,8 @@ pub(crate) struct File {
     pub(crate) executable: bool,
 }
 
-impl std::fmt::Debug for File {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for File {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = self.bytes[..self.bytes.len().min(12)].escape_ascii();
         let (length, modified, executable) = (self.bytes.len(), self.modified, self.executable);
         write!(formatter, "File({length} bytes {start}, {modified:?}, executable {executable})")

@@ -8,6 +8,9 @@ use wire::digest::Digest;
 use wire::error_code::ErrorCode;
 use wire::message::Kind;
 
+/// What is sent while nobody reads.
+const SHORT_BYTES_MAX: usize = 3000;
+
 /// A request, with the paths that it names.
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
@@ -46,6 +49,21 @@ impl std::fmt::Debug for Write {
             "Write({path:?}, {length} bytes, announced {is_announced}, executable {executable:?}, new {new}, "
         )?;
         write!(formatter, "if {if_digest:?}, base {base_wanted}, {closing:?})")
+    }
+}
+
+impl Request {
+    /// As one that may be sent while nobody reads: an upload is small, and its time is known beforehand.
+    pub(crate) fn made_short(self) -> Self {
+        match self {
+            Self::Write(write) => Self::Write(Write {
+                bytes: Arc::new(write.bytes[..write.bytes.len().min(SHORT_BYTES_MAX)].to_vec()),
+                is_announced: true,
+                modified: write.modified.or(Some((7, 7))),
+                ..write
+            }),
+            other => other,
+        }
     }
 }
 

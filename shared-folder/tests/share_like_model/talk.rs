@@ -17,6 +17,8 @@ const PROCESS_ID: &str = "fedcba9876543210fedcba9876543210";
 pub(crate) struct Talk {
     connection: Connection,
     last_id: u64,
+    /// Whose answer comes next.
+    awaited: u64,
     /// All that came in the last answer: lines as they are told, payloads as they are.
     pub(crate) heard: Vec<u8>,
 }
@@ -26,61 +28,67 @@ impl Talk {
         let socket = TcpStream::connect(address).unwrap();
         let mut connection = Connection::new(socket, PATIENCE).unwrap();
         say_hello(&mut connection, &Hello::of_client("model", PROCESS_ID)).unwrap();
-        Self { connection, last_id: 0, heard: Vec::new() }
+        Self { connection, last_id: 0, awaited: 0, heard: Vec::new() }
     }
 
     pub(crate) fn ask(&mut self, asked: &Request) -> Answer {
-        self.heard.clear();
+        let id = self.tell(asked);
+        self.hear(id, asked)
+    }
+
+    /// Sends a request, and with a small upload all of it; gives its id.
+    pub(crate) fn tell(&mut self, asked: &Request) -> u64 {
         self.last_id += 1;
         match asked {
             Request::List { path, recursive } => {
                 self.send(&request::List { path: path.clone(), recursive: *recursive });
-                self.listing()
             }
-            Request::Search { words } => {
-                self.send(&request::Search { words: words.clone() });
-                self.listing()
-            }
+            Request::Search { words } => self.send(&request::Search { words: words.clone() }),
             Request::Stat { path, with_digest } => {
                 self.send(&request::Stat { path: path.clone(), digest: None, with_digest: *with_digest });
-                self.only()
             }
             Request::StatDigest(digest) => {
                 self.send(&request::Stat { digest: Some(*digest), ..request::Stat::default() });
-                self.only()
             }
             Request::Read { path, ranges, if_digest } => {
                 let ranges = ranges.as_deref().map(|ranges| ranges.iter().copied().map(range).collect());
                 let path = Some(path.clone());
                 self.send(&request::Read { path, digest: None, ranges, if_digest: *if_digest });
-                self.reading()
             }
             Request::ReadDigest(digest) => {
                 self.send(&request::Read { digest: Some(*digest), ..request::Read::default() });
-                self.reading()
             }
             Request::Pieces { path } => {
                 self.send(&request::Pieces { path: Some(path.clone()), digest: None });
-                self.pieces()
             }
-            Request::Write(write) => self.write(write),
+            Request::Write(write) => self.announce(write),
             Request::Rename { path, to, replace } => {
                 self.send(&request::Rename { path: path.clone(), to: to.clone(), replace: *replace });
-                self.only()
             }
             Request::Delete { path, recursive } => {
                 self.send(&request::Delete { path: path.clone(), recursive: *recursive });
-                self.only()
             }
-            Request::Mkdir { path } => {
-                self.send(&request::Mkdir { path: path.clone() });
-                self.only()
-            }
+            Request::Mkdir { path } => self.send(&request::Mkdir { path: path.clone() }),
+        }
+        self.last_id
+    }
+
+    /// The answer to what was told under that id.
+    pub(crate) fn hear(&mut self, id: u64, asked: &Request) -> Answer {
+        self.heard.clear();
+        self.awaited = id;
+        match asked {
+            Request::List { .. } | Request::Search { .. } => self.listing(),
+            Request::Read { .. } | Request::ReadDigest(_) => self.reading(),
+            Request::Pieces { .. } => self.pieces(),
+            Request::Write(write) if is_large(write) => self.large(write),
+            _ => self.only(),
         }
     }
 
     pub(crate) fn bye(mut self) {
         self.last_id += 1;
+        self.awaited = self.last_id;
         self.send(&request::Bye {});
         assert!(matches!(self.reply(), Reply::Goodbye(_)), "no goodbye");
         assert!(self.connection.receiver.message::<Reply>().unwrap().is_none(), "words after goodbye");
@@ -93,7 +101,7 @@ impl Talk {
     fn reply(&mut self) -> Reply {
         loop {
             let decoded = self.connection.receiver.message::<Reply>().unwrap().expect("an answer");
-            assert_eq!(decoded.id, Some(self.last_id), "{:?}", decoded.message);
+            assert_eq!(decoded.id, Some(self.awaited), "{:?}", decoded.message);
             self.heard.extend(format!("{:?}\n", decoded.message).bytes());
             if !matches!(decoded.message, Reply::Working(_)) {
                 return decoded.message;
@@ -186,7 +194,7 @@ impl Talk {
         }
     }
 
-    fn write(&mut self, write: &Write) -> Answer {
+    fn announce(&mut self, write: &Write) {
         let byte_count = write.bytes.len() as u64;
         self.send(&request::Write {
             path: write.path.clone(),
@@ -198,18 +206,23 @@ impl Talk {
             if_digest: write.if_digest,
             base_wanted: write.base_wanted,
         });
-        let is_large = !write.is_announced || byte_count > SMALL_WRITE_BYTES_MAX;
-        let base = match is_large.then(|| self.reply()) {
-            None => Vec::new(),
-            Some(Reply::Ready(ready)) => ready.base.map_or_else(Vec::new, |base| {
+        if !is_large(write) {
+            self.upload(write, &[]);
+        }
+    }
+
+    /// A large upload, from the server's first word on.
+    fn large(&mut self, write: &Write) -> Answer {
+        let base = match self.reply() {
+            Reply::Ready(ready) => ready.base.map_or_else(Vec::new, |base| {
                 assert!(write.base_wanted, "a base that nobody wanted");
                 self.values(base.piece_count.get())
             }),
-            Some(Reply::Refused(refused)) => {
+            Reply::Refused(refused) => {
                 self.abort(ErrorCode::Internal);
                 return Answer::Refused(refused.code);
             }
-            Some(other) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         };
         self.upload(write, &base);
         self.only()
@@ -235,6 +248,10 @@ impl Talk {
     fn abort(&mut self, code: ErrorCode) {
         self.send(&Abort { code, message: "enough".to_owned() });
     }
+}
+
+fn is_large(write: &Write) -> bool {
+    !write.is_announced || write.bytes.len() as u64 > SMALL_WRITE_BYTES_MAX
 }
 
 fn range((offset, byte_count): (u64, u64)) -> Range {

@@ -9,7 +9,7 @@ use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::Folder;
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -41,7 +41,7 @@ impl World {
         let scratch = tempfile::tempdir().unwrap();
         let outside = make_outside(&scratch);
         disk::make(scratch.path(), &scratch.path().join("share"), &tree);
-        let service = serve(scratch.path().join("share"));
+        let service = serve(&scratch.path().join("share"));
         let talk = Talk::open(service.address());
         Self { scratch, outside, model: Model { root: tree }, talk, _service: service }
     }
@@ -52,12 +52,36 @@ impl World {
             self.happen(path, node.as_ref());
             return Ok(());
         }
+        if let Step::Together(steps) = step {
+            return self.together(steps);
+        }
         let request = self.request(step);
         let got = self.talk.ask(&request);
         let expected = self.model.answer(&request);
         self.compare(&request, &expected, &got)?;
         self.check_secrets(&request)?;
         self.check_disk().map_err(|what| format!("after {request:?} -> {got:?}: {what}"))
+    }
+
+    /// Each sees what the ones before it did, although nothing was answered yet when it was sent.
+    fn together(&mut self, steps: &[Step]) -> Result<(), String> {
+        let mut asked = Vec::new();
+        for step in steps {
+            let request = self.request(step).made_short();
+            let before = self.model.clone();
+            let expected = self.model.answer(&request);
+            asked.push((self.talk.tell(&request), request, expected, before));
+        }
+        let after = self.model.clone();
+        for (id, request, expected, before) in asked {
+            let got = self.talk.hear(id, &request);
+            // What is found by its digest is compared with the share of its moment.
+            self.model = before;
+            self.compare(&request, &expected, &got)?;
+            self.check_secrets(&request)?;
+        }
+        self.model = after;
+        self.check_disk().map_err(|what| format!("after {steps:?}: {what}"))
     }
 
     pub(crate) fn end(mut self) -> Result<(), String> {
@@ -195,7 +219,7 @@ impl World {
             }
             Step::Delete(named, recursive) => Request::Delete { path: path(named), recursive: *recursive },
             Step::Mkdir(folder) => Request::Mkdir { path: path(folder) },
-            Step::Outside(..) => panic!("no request"),
+            Step::Outside(..) | Step::Together(_) => panic!("no request"),
         }
     }
 }
@@ -236,10 +260,10 @@ fn make_outside(scratch: &TempDir) -> Vec<String> {
     disk::portrait(&outside)
 }
 
-fn serve(share: PathBuf) -> Service {
+fn serve(share: &Path) -> Service {
     let rules = Rules::default();
     let welcome = Host::welcome("test".into(), Role::Server, PROCESS_ID.into(), &rules);
-    let folder = Folder::open(&share).unwrap();
+    let folder = Folder::open(share).unwrap();
     let host =
         Host { share: Share::new(folder, Catalogue::open(None), rules), welcome, observer: Box::new(Quiet) };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
