@@ -7,10 +7,10 @@ use fuzz::chance::Chance;
 use fuzz::conversation::{Item, join, mend, parse};
 use fuzz::mutate::{Form, Mutator};
 use fuzz::seeds;
-use fuzz::targets::TARGETS;
 use fuzz::targets::answers::{ASKED, told};
 use fuzz::targets::overlay::{RECORD_BYTES, drive};
 use fuzz::targets::session::answered;
+use fuzz::targets::{Seen, TARGETS};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wire::codec::{DecodeError, decode};
@@ -109,6 +109,10 @@ fn changed_operations_stay_in_step() {
 
 #[test]
 fn every_target_takes_any_bytes() {
+    // By their names, too, as libFuzzer's `fuzz_target!` calls them.
+    use fuzz::targets::{answers, line, message, overlay, path, session};
+    let named: [fn(&[u8]) -> Seen; 6] = [line, message, path, session, answers, overlay];
+    assert_eq!(named.len(), TARGETS.len());
     for target in TARGETS {
         for bytes in
             [&b""[..], b"\n", b"{", &[0xff; 40], b"{\"v\":1,\"type\":\"section\",\"byte_count\":9}\nx"]
