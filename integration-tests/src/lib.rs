@@ -19,6 +19,8 @@ pub mod soak;
 pub mod simulation;
 pub mod mesh;
 pub mod peer;
+pub mod lies;
+pub mod liar;
 pub mod client;
 pub mod server;
 pub mod imposter;

@@ -31,5 +31,4 @@ mod hostile_answers;
 mod endless_answers;
 mod hostile_names;
 mod escaping;
-mod liar;
 mod every_answer;

@@ -34,4 +34,5 @@ mod hostile_sources;
 mod hostile_openings;
 mod hostile_lines;
 mod every_link_state;
+mod every_answer;
 mod fifty;

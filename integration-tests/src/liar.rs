@@ -1,30 +1,29 @@
-//! A server that is honest up to one place of one answer, and what it says there is given. Which command leads a client to
-//! which state of an answer stands here.
+//! A server that is honest up to one place of one answer, and what it says there is given. Which command of `ioe-client`, and
+//! which GET of a peer, leads to which state of an answer stands here.
 //!
 //! It must not know what is wrong with what it says.
 
 use std::sync::Arc;
 
-use integration_tests::content::{PIECE_BYTES, digest, inner_piece_value, piece, piece_count};
-use integration_tests::imposter::{Imposter, welcome};
-use integration_tests::scratch::Scratch;
-use integration_tests::session::{Session, line_of, section_of};
+use crate::content::{PIECE_BYTES, digest, inner_piece_value, piece, piece_count};
+use crate::imposter::{Imposter, welcome};
+use crate::session::{Session, line_of, section_of};
 use serde_json::{Value, json};
 
 /// What small files hold at both ends, once they are transferred.
-pub(super) const CONTENT: &[u8] = b"hello";
+pub const CONTENT: &[u8] = b"hello";
 /// Stands for the request's id in what is to be said.
-pub(super) const ID: u64 = 424_242;
+pub const ID: u64 = 424_242;
 /// Beyond what is small, and of several pieces.
 const LARGE_BYTES: usize = PIECE_BYTES + 345;
 
 /// How a client comes into a state of an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Way {
+pub struct Way {
     /// The state, as PROTOCOL.md calls it.
-    pub(super) state: &'static str,
+    pub state: &'static str,
     /// The command lines; `{}` stands for a name of the case's own.
-    pub(super) command: &'static str,
+    pub command: &'static str,
     /// What STAT says of that name.
     there: There,
     /// The message at which honesty ends.
@@ -43,16 +42,18 @@ enum There {
 
 /// Something that is said at one place.
 #[derive(Clone)]
-pub(super) struct Case {
-    pub(super) way: Way,
+pub struct Case {
+    /// Where it is said.
+    pub way: Way,
     /// What is said; where [`ID`] stands in it, the request's id is meant.
-    pub(super) bytes: Vec<u8>,
-    pub(super) then: Then,
+    pub bytes: Vec<u8>,
+    /// What follows.
+    pub then: Then,
 }
 
 /// What follows what is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub enum Then {
     /// A refusal, which ends whatever the client still waits for.
     Refuses,
     /// The end of the connection.
@@ -64,7 +65,10 @@ pub(super) enum Then {
 }
 
 /// All ways into a state. A state that is new in PROTOCOL.md needs one here.
-pub(super) fn ways_into(state: &str) -> Vec<Way> {
+///
+/// # Panics
+/// When there is none.
+pub fn ways_into(state: &str) -> Vec<Way> {
     let found: Vec<Way> = WAYS.iter().filter(|way| way.state == state).copied().collect();
     assert!(
         !found.is_empty() || state == "greeting",
@@ -82,8 +86,14 @@ const fn after(before: fn(&Value) -> Vec<u8>, way: Way) -> Way {
 }
 
 impl Way {
+    /// The path that the case of that number asks for.
+    pub fn path(&self, number: usize) -> String {
+        let name = self.command.split([' ', '\n']).find(|word| word.contains("{}")).unwrap_or("{}");
+        name.replace("{}", &name_of(number))
+    }
+
     /// Whether a part of the answer has come, so that it cannot be refused any more.
-    pub(super) fn has_begun(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         let before = (self.before)(&json!({"type": "any", "id": ID, "path": "any"}));
         !before.is_empty() && self.state != "taking"
     }
@@ -114,33 +124,44 @@ const WAYS: [Way; 22] = [
     way("landing", "WRITE large.bin {}", There::Nothing, "end"),
 ];
 
-/// The local files that the commands need.
-pub(super) fn scratch() -> Scratch {
-    let scratch = Scratch::new();
-    scratch.put_local("small.txt", CONTENT);
-    scratch.put_local("large.bin", large());
-    scratch.put_local("film.mov", vec![3; LARGE_BYTES]);
-    scratch
+const GETS: [Way; 7] = [
+    way("finding", "GET {} @", There::Small, "stat"),
+    way("opening", "GET {} @", There::Small, "read"),
+    way("opening", "GET {} @", There::Large, "read"),
+    way("proving", "GET --replace {}/film.mov @", There::Large, "pieces"),
+    after(reading, way("payload", "GET {} @", There::Small, "read")),
+    after(reading_some, way("payload", "GET {} @", There::Small, "read")),
+    after(piece_list, way("payload", "GET --replace {}/film.mov @", There::Large, "pieces")),
+];
+
+/// All ways of a peer that gets a file.
+pub fn ways_of_get() -> Vec<Way> {
+    GETS.to_vec()
+}
+
+/// The local files that the commands need, before any of them has run.
+pub fn local_files() -> [(&'static str, Vec<u8>); 3] {
+    [("small.txt", CONTENT.to_vec()), ("large.bin", large()), ("film.mov", vec![3; LARGE_BYTES])]
 }
 
 /// What large files hold.
-pub(super) fn large() -> Vec<u8> {
+pub fn large() -> Vec<u8> {
     vec![7; LARGE_BYTES]
 }
 
 /// The name that stands for a case in its commands.
-pub(super) fn name_of(number: usize) -> String {
+pub fn name_of(number: usize) -> String {
     format!("case-{number}")
 }
 
 /// The commands of a case; [`Case::way`] says `@` for the server's address.
-pub(super) fn commands(case: &Case, number: usize, server: &Imposter) -> String {
-    let address = server.address().to_string();
+pub fn commands(case: &Case, number: usize, server: &Imposter) -> String {
+    let address = format!("{} {}", server.address().ip(), server.address().port());
     case.way.command.replace("{}", &name_of(number)).replace('@', &address)
 }
 
 /// A server for these cases.
-pub(super) fn liar(cases: &[Case]) -> Imposter {
+pub fn liar(cases: &[Case]) -> Imposter {
     let cases: Arc<[Case]> = cases.into();
     Imposter::start(move |session| {
         let Some(_hello) = session.next_line() else { return };
@@ -159,7 +180,7 @@ pub(super) fn liar(cases: &[Case]) -> Imposter {
 /// The number of the case whose name a message has.
 fn number_in(message: &Value) -> Option<usize> {
     let text = message["path"].as_str().or(message["words"].as_str())?;
-    text.split_once("case-")?.1.parse().ok()
+    text.split_once("case-")?.1.split('/').next()?.parse().ok()
 }
 
 /// Answers a message; false where the connection ends.
@@ -208,7 +229,7 @@ fn honest(message: &Value, case: &Case) -> Vec<u8> {
 }
 
 /// The last word about a request.
-pub(super) fn refused(id: &Value) -> Value {
+pub fn refused(id: &Value) -> Value {
     json!({"type": "refused", "id": id, "code": "not_allowed", "message": "that is all"})
 }
 
