@@ -16,6 +16,9 @@ use crate::mutation::mutants;
 use crate::scratch::{PARTIAL_PREFIX, files_below};
 use crate::session::line_of;
 
+/// What a person is told of an error is no longer, whatever the other end says.
+const ERROR_TEXT_BYTES_MAX: usize = 1024;
+
 /// What a case must come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Must {
@@ -101,7 +104,8 @@ pub fn assert_musts(all: &[Tried], outcome: &Outcome) {
         }
         for line in told.iter().filter(|line| !line["error"].is_null()) {
             let text = line["error"]["message"].as_str().unwrap_or_default();
-            assert!(!text.is_empty() && !text.contains('\n'), "{}: {line}", tried.what);
+            assert!(!text.is_empty() && text.len() < ERROR_TEXT_BYTES_MAX, "{}: {line}", tried.what);
+            assert!(!text.contains('\n'), "{}: {line}", tried.what);
         }
     }
 }

@@ -8,7 +8,8 @@ mod receiver;
 mod sender;
 mod stream;
 
-pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, shortened, welcome};
+pub use crate::message::text::shortened;
+pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, welcome};
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};
 pub use stream::{Closer, Stream};

@@ -3,6 +3,7 @@
 //! Each set below is closed: decoding, encoding, the table in `PROTOCOL.md` and every `match` follow from it.
 
 pub mod number;
+pub mod text;
 pub mod hello;
 pub mod entry;
 pub mod request;

@@ -5,11 +5,11 @@ use crate::codec::DecodeError;
 use crate::error_code::ErrorCode;
 use crate::limits::{
     AGENT_BYTES_MAX, HELLO_TIME_MAX, LINE_BYTES_MAX, OFFERS_MAX, PROCESS_ID_DIGITS, PROTOCOL_VERSION,
-    PROTOCOL_VERSIONS, REFUSAL_TEXT_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX, SECTION_BYTES_MAX,
-    SMALL_WRITE_BYTES_MAX,
+    PROTOCOL_VERSIONS, REQUESTS_IN_FLIGHT_MAX, SECTION_BYTES_MAX, SMALL_WRITE_BYTES_MAX,
 };
 use crate::message::hello::Opening;
 use crate::message::reply::Refused;
+use crate::message::text::shortened;
 use crate::message::{Hello, Reply, Role, SessionLimits, Welcome};
 use std::time::Instant;
 use thiserror::Error;
@@ -120,13 +120,6 @@ impl Hello {
     pub fn of_peer(agent: &str, process_id: &str, port: u16) -> Self {
         Self { role: Role::Peer, port: Some(port), ..Self::of_client(agent, process_id) }
     }
-}
-
-/// Text for the other end, cut at [`REFUSAL_TEXT_BYTES_MAX`].
-#[must_use]
-pub fn shortened(text: &str) -> String {
-    let end = (0..=REFUSAL_TEXT_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
 fn check_hello(received: Result<Received<Opening>, ReceiveError>) -> Result<Hello, OpeningError> {

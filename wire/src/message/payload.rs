@@ -1,5 +1,6 @@
 //! The lines around the raw bytes of a payload.
 
+use super::text::short;
 use super::{ByteCount, message_set, message_types};
 use crate::digest::Digest;
 use crate::error_code::ErrorCode;
@@ -32,6 +33,7 @@ pub struct Failed {
     /// Why.
     pub code: ErrorCode,
     /// The same for a person.
+    #[serde(deserialize_with = "short")]
     pub message: String,
 }
 
@@ -41,6 +43,7 @@ pub struct Abort {
     /// Why.
     pub code: ErrorCode,
     /// The same for a person.
+    #[serde(deserialize_with = "short")]
     pub message: String,
 }
 

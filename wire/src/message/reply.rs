@@ -2,6 +2,7 @@
 
 use super::number::optional_numbers;
 use super::payload::{End, Failed, Section};
+use super::text::short;
 use super::{ByteCount, Entry, Range, message_set, message_types};
 use crate::codec::{only_map, only_map_option, only_map_vec, only_maps};
 use crate::digest::Digest;
@@ -17,6 +18,7 @@ pub struct Refused {
     /// Why.
     pub code: ErrorCode,
     /// The same for a person; no local path, no text of an operating system.
+    #[serde(deserialize_with = "short")]
     pub message: String,
     /// With `unsupported_version`: the versions spoken here.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_numbers")]
