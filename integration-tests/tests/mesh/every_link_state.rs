@@ -246,3 +246,35 @@ fn only_a_welcome_of_a_peer_in_which_all_is_right_makes_a_link() {
     }
     assert_mesh_works(&mesh);
 }
+
+/// What a neighbour leaves with: nothing, half a line, half a section.
+const HALVES: [&[u8]; 3] = [
+    b"",
+    b"{\"v\":1,\"type\":",
+    b"{\"v\":1,\"type\":\"section\",\"id\":1,\"offset\":0,\"byte_count\":5}\nhe",
+];
+
+#[test]
+fn a_neighbour_that_leaves_in_any_state_or_within_a_line_or_a_section_leaves_nothing_behind() {
+    let mesh = mesh();
+    for half in HALVES {
+        let reached = || [Session::dial(mesh[1].address()), opened(&mesh[1])];
+        assert_eq!(reached().len(), link_states().len(), "say here how one comes into each state");
+        for mut session in reached() {
+            session.try_send_raw(half);
+            session.finish_sending();
+            while session.next_line().is_some() {}
+        }
+        for mut session in reached() {
+            session.try_send_raw(half);
+            session.reset();
+        }
+        let leaving = Imposter::start(move |session| {
+            let Some(_hello) = session.next_line() else { return };
+            session.try_send_raw(half);
+        });
+        let connect = format!("CONNECT {}", leaving.address());
+        mesh[1].attach(&[&connect]).expect_error("connection_failed", 3);
+    }
+    assert_mesh_works(&mesh);
+}
