@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use integration_tests::client;
-use integration_tests::document::{answer_states, codes, example_of, type_of};
+use integration_tests::document::{answer_states, codes, example_of, state_named, type_of};
 use integration_tests::imposter::Imposter;
 use integration_tests::liar::{Case, ID, Then, Way, liar, local_files, ways_into};
 use integration_tests::lies::{
@@ -127,5 +127,23 @@ fn each_code_of_a_refusal_is_told_to_scripts_and_an_unknown_one_is_internal() {
     for (code, told) in codes.iter().zip(told) {
         let expected = if code.contains(' ') { "internal" } else { code };
         assert_eq!(told[0]["error"]["code"], expected, "{told:?}");
+    }
+}
+
+#[test]
+fn whatever_is_said_a_person_is_told_of_it_in_one_line() {
+    let states = answer_states();
+    let way = ways_into("finding")[0];
+    let all = cases_of(state_named(&states, way.state), way, true);
+    let cases: Vec<Case> = all.iter().map(|tried| tried.case.clone()).collect();
+    let (server, scratch) = (liar(&cases), Scratch::new());
+    let client = client!(&scratch, server.address()).options(&["--keep-going"]);
+    let outcome = client.run_with_input(script(&cases, &server).join("\n") + "\n");
+    let told: Vec<&str> = outcome.errors.split_inclusive('\n').collect();
+    for (number, of_one) in told.split(|line| line.contains("mark-")).take(all.len()).enumerate() {
+        let is_refused = all[number].must == Must::BeRefused;
+        assert!(of_one.len() == 1 || (of_one.is_empty() && !is_refused), "{}: {of_one:?}", all[number].what);
+        let is_plain = |line: &&str| line.trim_end().chars().all(|c| !c.is_control());
+        assert!(of_one.iter().all(is_plain), "{of_one:?}");
     }
 }
