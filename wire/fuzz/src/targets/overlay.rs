@@ -11,6 +11,7 @@ use mactella_peer::overlay::{
     Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, Own, PeerId, Wanted,
 };
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::digest::Digest;
@@ -65,8 +66,21 @@ pub fn drive(bytes: &[u8]) -> BTreeSet<String> {
 
 /// The name of a variant.
 fn first_word(what: &impl std::fmt::Debug) -> String {
-    let text = format!("{what:?}");
-    text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    let mut word = Word(String::new());
+    // It ends with an error after the first word, before a thousand files are written.
+    let _ = write!(word, "{what:?}");
+    word.0
+}
+
+/// Takes text up to the first sign that is no letter.
+struct Word(String);
+
+impl std::fmt::Write for Word {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let end = text.find(|letter: char| !letter.is_alphanumeric());
+        self.0.push_str(&text[..end.unwrap_or(text.len())]);
+        if end.is_some() { Err(std::fmt::Error) } else { Ok(()) }
+    }
 }
 
 fn arrives_over(input: &Input) -> Option<LinkId> {
