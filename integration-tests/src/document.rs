@@ -4,8 +4,6 @@
 //! It must not know the product, nor what the tests make of what it finds. Text in a table that it cannot read fails the
 //! test.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 const TEXT: &str = include_str!("../../wire/PROTOCOL.md");
@@ -116,10 +114,24 @@ pub fn example_of(message: &str) -> Value {
         .unwrap_or_else(|| panic!("PROTOCOL.md has no example of {message}"))
 }
 
-/// The fields that may be left out, of each type; those of a search over a link stand under `search`, for a session's has none.
-pub fn optional_fields() -> BTreeMap<String, Vec<String>> {
+/// The fields that may be left out of a message.
+///
+/// # Panics
+/// When a row has a condition that nobody here knows.
+pub fn optional_fields_of(message: &Value) -> Vec<String> {
+    let fits = |row: &Move| match row.condition.as_str() {
+        "" => true,
+        "over a link" => message.get("id").is_none(),
+        other => panic!("what does {other:?} mean?"),
+    };
+    let of_it = |(row, _): &(Move, Vec<String>)| row.message == type_of(message) && fits(row);
+    optional_fields().into_iter().filter(of_it).flat_map(|(_, fields)| fields).collect()
+}
+
+/// The table of optional fields: a type with its condition, and its fields.
+pub fn optional_fields() -> Vec<(Move, Vec<String>)> {
     let names = |cell| moves(cell, "").into_iter().map(|field| field.message).collect();
-    rows("message", 2).iter().map(|row| (moves(row[0], "")[0].message.clone(), names(row[1]))).collect()
+    rows("message", 2).iter().map(|row| (one_move(row[0], ""), names(row[1]))).collect()
 }
 
 /// The table of limits.

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::document::{optional_fields, type_of};
+use crate::document::{optional_fields_of, type_of};
 use crate::session::line_of;
 
 /// Longer than any text may be, and still within a line.
@@ -60,9 +60,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
 
 fn mutants_at(message: &Value, place: &str) -> Vec<Mutant> {
     let (parent, name) = place.rsplit_once('/').unwrap_or_default();
-    let is_optional = optional_fields()
-        .get(type_of(message))
-        .is_some_and(|fields| fields.iter().any(|field| field == name));
+    let is_optional = optional_fields_of(message).iter().any(|field| field == name);
     let mutant = |what: &str, line: String, is_no_message| Mutant {
         what: format!("{}: {place} {what}", type_of(message)),
         line,

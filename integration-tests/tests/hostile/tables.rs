@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use integration_tests::document::{
-    State, answer_states, codes, examples, limits, link_examples, link_states, optional_fields,
+    Move, State, answer_states, codes, examples, limits, link_examples, link_states, optional_fields,
     session_states, type_of,
 };
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn what_is_told_apart_from_everything_else_is_a_code_or_not_read() {
 /// Fields are tried as examples show them: one that no example has would not be.
 #[test]
 fn the_optional_fields_are_fields_of_examples() {
-    for (message, fields) in optional_fields() {
+    for (Move { message, .. }, fields) in optional_fields() {
         let all: Vec<Value> = examples()
             .into_iter()
             .chain(link_examples())
