@@ -15,6 +15,7 @@
     reason = "a test ends by panicking, and so do the tools of tests"
 )]
 
+pub mod faults;
 pub mod soak;
 pub mod simulation;
 pub mod mesh;

@@ -20,7 +20,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::patience::{HANG_TIME_MAX, eventually_true};
 
 /// So many looks in a row find a quiet program unchanged.
-const QUIET_LOOKS: usize = 20;
+pub(crate) const QUIET_LOOKS: usize = 20;
 /// The unit in which Linux tells processor times, whatever its own clock ticks at.
 const TICK_MILLISECONDS: u64 = 10;
 /// Wide enough that no line of a test is broken.
@@ -203,8 +203,8 @@ pub fn wait_until_all_quiet(processes: &[&Process]) {
 }
 
 /// How often each thread of a process was scheduled, if all of them sleep.
-fn threads_at_rest(id: u32) -> Option<Vec<String>> {
-    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+pub(crate) fn threads_at_rest(id: u32) -> Option<Vec<String>> {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).ok()?;
     tasks
         .map(|task| {
             fs::read_to_string(task.ok()?.path().join("status")).ok().filter(|status| is_at_rest(status))

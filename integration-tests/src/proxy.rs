@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 /// Which way bytes go.
@@ -27,6 +27,8 @@ pub enum Fault {
     Cut(Direction, u64),
     /// Nothing passes any more in that direction, and the connection stays.
     Stall(Direction, u64),
+    /// Nothing passes in that direction until [`Proxy::release`]; then everything does.
+    Hold(Direction, u64),
     /// The lowest bit of the byte there is another one.
     Flip(Direction, u64),
 }
@@ -45,6 +47,7 @@ struct Shared {
     to_client: AtomicU64,
     connection_count: AtomicUsize,
     is_stopping: AtomicBool,
+    is_released: (Mutex<bool>, Condvar),
 }
 
 impl Proxy {
@@ -53,7 +56,19 @@ impl Proxy {
     /// # Panics
     /// When this machine has no free port.
     pub fn start(target: SocketAddr, plan: impl FnMut(usize) -> Fault + Send + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), target, plan)
+    }
+
+    /// [`Proxy::start`], listening there.
+    ///
+    /// # Panics
+    /// When that place is taken.
+    pub fn start_at(
+        place: SocketAddr,
+        target: SocketAddr,
+        plan: impl FnMut(usize) -> Fault + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(place).unwrap_or_else(|error| panic!("{place}: {error}"));
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             target: Mutex::new(target),
@@ -62,6 +77,7 @@ impl Proxy {
             to_client: AtomicU64::new(0),
             connection_count: AtomicUsize::new(0),
             is_stopping: AtomicBool::new(false),
+            is_released: (Mutex::new(false), Condvar::new()),
         });
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accepting.accept(&listener, plan)));
@@ -91,18 +107,29 @@ impl Proxy {
         self.shared.connection_count.load(Ordering::SeqCst)
     }
 
-    /// Cuts every connection that there is now.
+    /// Cuts every connection that there is now, and forgets it: what nobody has read of it is reset, so that an end
+    /// that waits for room to send learns of it, too.
     ///
     /// # Panics
     /// When a pump panicked.
     pub fn cut_all(&self) {
-        self.shared.sockets.lock().unwrap().iter().for_each(close);
+        std::mem::take(&mut *self.shared.sockets.lock().unwrap()).iter().for_each(close);
+    }
+
+    /// Lets pass what is held, now and from now on.
+    ///
+    /// # Panics
+    /// When a pump panicked.
+    pub fn release(&self) {
+        *self.shared.is_released.0.lock().unwrap() = true;
+        self.shared.is_released.1.notify_all();
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.is_stopping.store(true, Ordering::SeqCst);
+        self.release();
         // The acceptor is woken by one more connection.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
@@ -143,23 +170,38 @@ impl Shared {
     }
 
     /// Passes bytes on until one end closes or the fault says so.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, fault: Fault, direction: Direction) {
+    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, mut fault: Fault, direction: Direction) {
         let (mut buffer, mut passed) = (vec![0; 64 * 1024], 0_u64);
         loop {
             let left = fault.left_until_end(direction, passed);
             let room = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            if room == 0 && matches!(fault, Fault::Hold(..)) {
+                self.wait_for_release();
+                fault = Fault::None;
+                continue;
+            }
             if room == 0 {
                 return fault.end(from, to);
             }
             let count = from.read(&mut buffer[..room]).unwrap_or(0);
             fault.corrupt(direction, passed, &mut buffer[..count]);
-            if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            if count == 0 {
                 let _ = to.shutdown(Shutdown::Write);
+                return;
+            }
+            if to.write_all(&buffer[..count]).is_err() {
+                // Whoever sends must not wait for room for ever; what is said the other way tells it.
+                while from.read(&mut buffer).is_ok_and(|count| count > 0) {}
                 return;
             }
             passed += count as u64;
             self.counter(direction).fetch_add(count as u64, Ordering::SeqCst);
         }
+    }
+
+    fn wait_for_release(&self) {
+        let (lock, more) = &self.is_released;
+        drop(more.wait_while(lock.lock().unwrap(), |is_released| !*is_released).unwrap());
     }
 
     fn counter(&self, direction: Direction) -> &AtomicU64 {
@@ -174,7 +216,9 @@ impl Fault {
     /// How many bytes may pass this way yet.
     fn left_until_end(self, going: Direction, passed: u64) -> u64 {
         match self {
-            Self::Cut(direction, after) | Self::Stall(direction, after) if direction == going => {
+            Self::Cut(direction, after) | Self::Stall(direction, after) | Self::Hold(direction, after)
+                if direction == going =>
+            {
                 after - passed
             }
             _ => u64::MAX,

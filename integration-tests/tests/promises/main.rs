@@ -18,6 +18,7 @@ mod many_clients;
 mod scarcity;
 mod ten_thousand;
 mod log_lines;
+mod faults;
 mod stopping;
 mod console;
 mod starting;
