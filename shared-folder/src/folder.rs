@@ -17,11 +17,15 @@ use beneath::{open_beneath, open_for_status};
 use hidden::Hidden;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
+
+/// How often one name is looked at again because it became something else between two calls. Exceeded: `Unsteady`.
+pub(crate) const LOOKS_MAX: usize = 64;
 
 /// An open directory, and what lies in it that is not shared.
 #[derive(Debug)]
@@ -186,17 +190,7 @@ impl Folder {
     /// When it is no regular file, is not there, or the way leads outside.
     pub fn open_file(&self, path: &SharedPath) -> Result<OpenFile, FolderError> {
         let place = self.place(path)?;
-        let (status, is_link) = self.status_in(&place, path)?;
-        if status.shape != Shape::File {
-            return Err(FolderError::NotAFile);
-        }
-        // NONBLOCK: should a FIFO have taken the name since, opening it must not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let handle = if is_link {
-            open_beneath(self.root.as_fd(), path.as_str(), flags)?
-        } else {
-            openat(place.folder.as_fd(), place.name, flags | OFlags::NOFOLLOW, Mode::empty())?
-        };
+        let handle = self.open_in(&place, path)?;
         let status = Status::of(&fstat(&handle)?);
         if status.shape != Shape::File || self.is_hidden(status.identity.inode) {
             return Err(FolderError::NotAFile);
@@ -227,20 +221,47 @@ impl Folder {
         Ok(Place { folder, name: path.name() })
     }
 
+    /// Lets `act` do something in the folder that `path` lies in. A folder that was removed meanwhile is not the one
+    /// that the path names: another one may have its name, as when a folder is renamed over an empty one.
+    pub(crate) fn in_place<'folder, 'path, T, E: From<FolderError>>(
+        &'folder self,
+        path: &'path SharedPath,
+        mut act: impl FnMut(&Place<'folder, 'path>) -> Result<T, E>,
+    ) -> Result<(Place<'folder, 'path>, T), E> {
+        for _ in 0..LOOKS_MAX {
+            let place = self.place(path).map_err(missing_folder)?;
+            match act(&place) {
+                Ok(done) => return Ok((place, done)),
+                Err(_) if place.is_gone() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(FolderError::Unsteady.into())
+    }
+
     /// The status of what stands in `place`, and whether it got there through a link.
     pub(crate) fn status_in(
         &self,
         place: &Place<'_, '_>,
         path: &SharedPath,
     ) -> Result<(Status, bool), FolderError> {
-        let stat = statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-        let stat = if is_link { fstat(open_for_status(self.root.as_fd(), path.as_str())?)? } else { stat };
-        let status = Status::of(&stat);
-        if self.is_hidden(status.identity.inode) {
-            return Err(FolderError::NotFound);
+        for _ in 0..LOOKS_MAX {
+            let stat = place.stat()?;
+            let is_link = is_link(&stat);
+            let stat = match is_link.then(|| open_for_status(self.root.as_fd(), path.as_str())) {
+                None => stat,
+                Some(Ok(target)) => fstat(target)?,
+                // What leads nowhere now need not be the link that was there.
+                Some(Err(_)) if place.is_changed_since(&stat) => continue,
+                Some(Err(error)) => return Err(error),
+            };
+            let status = Status::of(&stat);
+            if self.is_hidden(status.identity.inode) {
+                return Err(FolderError::NotFound);
+            }
+            return Ok((status, is_link));
         }
-        Ok((status, is_link))
+        Err(FolderError::Unsteady)
     }
 
     /// Whether this is the program's own state folder or one of its files, whatever name or link led there.
@@ -250,13 +271,34 @@ impl Folder {
 
     /// Whether a name that was not found is free: all are, unless something is hidden here.
     pub(crate) fn is_name_free(&self, place: &Place<'_, '_>) -> bool {
-        self.hidden.is_none() || statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW).is_err()
+        self.hidden.is_none() || place.stat().is_err()
     }
 
-    /// Held between the last look at a target and the rename over it, so that no other landing of this process
-    /// comes between them.
+    /// Held between the last look at a name and what is done to it, so that no other landing, renaming or removal of
+    /// this process comes between them.
     pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the regular file in `place`.
+    fn open_in(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<OwnedFd, FolderError> {
+        // NONBLOCK: should a FIFO have taken the name since, opening it must not wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        for _ in 0..LOOKS_MAX {
+            let (status, is_link) = self.status_in(place, path)?;
+            if status.shape != Shape::File {
+                return Err(FolderError::NotAFile);
+            }
+            if is_link {
+                return open_beneath(self.root.as_fd(), path.as_str(), flags);
+            }
+            match openat(place.folder.as_fd(), place.name, flags | OFlags::NOFOLLOW, Mode::empty()) {
+                // A link has taken the name since.
+                Err(Errno::LOOP) => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(FolderError::Unsteady)
     }
 
     fn open_below(&self, path: &str) -> Result<OwnedFd, FolderError> {
@@ -266,6 +308,22 @@ impl Folder {
             return Err(FolderError::NotFound);
         }
         Ok(handle)
+    }
+}
+
+impl Place<'_, '_> {
+    /// What has the name; of a link, the link itself.
+    pub(crate) fn stat(&self) -> Result<Stat, Errno> {
+        statat(self.folder.as_fd(), self.name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn is_changed_since(&self, before: &Stat) -> bool {
+        !self.stat().is_ok_and(|now| is_link(&now) && Inode::of(&now) == Inode::of(before))
+    }
+
+    /// Whether the folder was removed: then nothing can be found or made in it.
+    fn is_gone(&self) -> bool {
+        fstat(self.folder.as_fd()).is_ok_and(|stat| stat.st_nlink == 0)
     }
 }
 
@@ -311,6 +369,15 @@ impl Status {
             permissions: stat.st_mode & 0o777,
         }
     }
+}
+
+/// Whether it is a link; not what it leads to.
+pub(crate) fn is_link(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
+}
+
+fn missing_folder(error: FolderError) -> FolderError {
+    if matches!(error, FolderError::NotFound) { FolderError::NoFolder } else { error }
 }
 
 fn nanoseconds(number: impl TryInto<u32>) -> u32 {

@@ -1,9 +1,10 @@
 //! Listing the folder, or all below it, in its own order and in constant memory whatever its size.
 
-use crate::folder::{Folder, FolderError, FolderHandle, Inode, Shape, Status};
+use crate::folder::{Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Shape, Status, is_link};
 use crate::kinds::kind_of;
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom, fstat, seek, statat};
+use rustix::fs::{AtFlags, RawDir, SeekFrom, Stat, fstat, seek, statat};
+use rustix::io::Errno;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use wire::message::{ByteCount, Entry, Kind};
@@ -72,24 +73,16 @@ impl<'a> Scan<'a> {
     /// # Errors
     /// When it is no folder, is not there, or the way leads outside.
     pub fn new(folder: &'a Folder, path: Option<SharedPath>, recursive: bool) -> Result<Self, FolderError> {
-        let handle = match &path {
-            None => folder.open_folder(None)?,
-            Some(path) => FolderHandle::Below(folder.open_folder(Some(path))?.into_owned()?),
-        };
-        let top = FolderTop { handle, path };
-        let names = vec![MaybeUninit::uninit(); NAMES_BYTES];
-        let mut scan = Self {
+        let (handle, first) = Self::open_top(folder, path.as_ref())?;
+        Ok(Self {
             folder,
-            top,
+            top: FolderTop { handle, path },
             recursive,
-            way: Vec::new(),
-            names,
+            way: vec![first],
+            names: vec![MaybeUninit::uninit(); NAMES_BYTES],
             found: Vec::new(),
             counts: Counts::default(),
-        };
-        let first = scan.open(None)?;
-        scan.way.push(first);
-        Ok(scan)
+        })
     }
 
     /// Puts the next entries into `batch`, which is emptied first; false at the end. A batch may be empty.
@@ -128,6 +121,24 @@ impl<'a> Scan<'a> {
         self.counts
     }
 
+    fn open_top(
+        folder: &'a Folder,
+        path: Option<&SharedPath>,
+    ) -> Result<(FolderHandle<'a>, Step), FolderError> {
+        for _ in 0..LOOKS_MAX {
+            let handle = match path {
+                None => folder.open_folder(None)?,
+                Some(path) => FolderHandle::Below(folder.open_folder(Some(path))?.into_owned()?),
+            };
+            match Step::open(folder, &handle, None) {
+                // It was removed since: there is nothing now, or another one that has its name.
+                Err(FolderError::NotFound) => {}
+                first => return Ok((handle, first?)),
+            }
+        }
+        Err(FolderError::Unsteady)
+    }
+
     fn descend(&mut self, name: &str) {
         let below = match self.way.last() {
             Some(step) => SharedPath::below(step.below.as_ref(), name),
@@ -138,21 +149,16 @@ impl<'a> Scan<'a> {
                 self.way.push(step);
                 self.close_far_ones();
             }
-            // It went away, or became a link, since it was listed.
+            // It went away since it was listed, with all that was in it.
+            Ok(Err(FolderError::NotFound)) => {}
+            // It may not be read, or became a link.
             Ok(Err(_)) => self.counts.left_out += 1,
             Err(_) => self.counts.unnameable += 1,
         }
     }
 
-    /// Opens a folder from the top, following no link: a subfolder that becomes a link is not descended into.
     fn open(&self, below: Option<SharedPath>) -> Result<Step, FolderError> {
-        let path = below.as_ref().map_or(".", SharedPath::as_str);
-        let handle = self.folder.open_folder_without_links(&self.top.handle, path)?;
-        let inode = Inode::of(&fstat(&handle)?);
-        if self.folder.is_hidden(inode) {
-            return Err(FolderError::NotFound);
-        }
-        Ok(Step { below, handle: Some(handle), inode, position: 0, subfolders: Vec::new() })
+        Step::open(self.folder, &self.top.handle, below)
     }
 
     fn close_far_ones(&mut self) {
@@ -199,6 +205,8 @@ impl<'a> Scan<'a> {
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
+                // It was removed since it was opened, and so was empty then.
+                Err(Errno::NOENT) => break,
                 Err(error) if is_top && !any => return Err(error.into()),
                 Err(_) => break,
             };
@@ -216,6 +224,19 @@ impl<'a> Scan<'a> {
         // They are taken from the end, so that they are visited in the folder's own order.
         subfolders.reverse();
         Ok(any)
+    }
+}
+
+impl Step {
+    /// Opens a folder from the top, following no link: a subfolder that becomes a link is not descended into.
+    fn open(folder: &Folder, top: &FolderHandle<'_>, below: Option<SharedPath>) -> Result<Self, FolderError> {
+        let path = below.as_ref().map_or(".", SharedPath::as_str);
+        let handle = folder.open_folder_without_links(top, path)?;
+        let inode = Inode::of(&fstat(&handle)?);
+        if folder.is_hidden(inode) {
+            return Err(FolderError::NotFound);
+        }
+        Ok(Self { below, handle: Some(handle), inode, position: 0, subfolders: Vec::new() })
     }
 }
 
@@ -257,7 +278,12 @@ impl Looker<'_> {
                 return None;
             }
         };
-        let status = self.status(name, &path);
+        let stat = match statat(self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // It went away since its name was read: there is nothing to leave out.
+            Err(Errno::NOENT) => return None,
+            other => other.ok(),
+        };
+        let status = stat.and_then(|stat| self.status(&stat, &path));
         if status.is_none() {
             self.counts.left_out += 1;
         }
@@ -268,10 +294,9 @@ impl Looker<'_> {
         Some(Found { path, status, is_link })
     }
 
-    fn status(&self, name: &CStr, path: &SharedPath) -> Option<(Status, bool)> {
-        let stat = statat(self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-        let status = if is_link { self.folder.status(path).ok()? } else { Status::of(&stat) };
+    fn status(&self, stat: &Stat, path: &SharedPath) -> Option<(Status, bool)> {
+        let is_link = is_link(stat);
+        let status = if is_link { self.folder.status(path).ok()? } else { Status::of(stat) };
         (status.shape != Shape::Special).then_some((status, is_link))
     }
 }

@@ -1,6 +1,6 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
-use super::{Folder, FolderError, FolderHandle, Inode, Place, Shape, beneath};
+use super::{Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Place, Shape, Status, beneath, is_link};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, linkat, mkdirat, renameat,
@@ -34,6 +34,17 @@ impl Folder {
     /// # Errors
     /// When a file is in the way, or the way leads outside.
     pub fn make_folders(&self, path: &SharedPath) -> Result<(), FolderError> {
+        for _ in 1..LOOKS_MAX {
+            match self.make_missing_folders(path) {
+                // What was there, or was just made, was removed meanwhile.
+                Err(FolderError::NotFound) => {}
+                other => return other,
+            }
+        }
+        self.make_missing_folders(path)
+    }
+
+    fn make_missing_folders(&self, path: &SharedPath) -> Result<(), FolderError> {
         match self.open_folder(Some(path)) {
             Ok(_) => return Ok(()),
             Err(FolderError::NotFound) => {}
@@ -59,37 +70,53 @@ impl Folder {
         to: &SharedPath,
         replace: bool,
     ) -> Result<Renamed<'_>, FolderError> {
-        let (source, target) = (self.place(from)?, self.place(to)?);
-        let stat = statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW)?;
-        self.refuse_hidden(&stat)?;
-        self.refuse_link_away(to)?;
-        if replace && is_same_place(&source, &target)? {
-            return Ok(Renamed { source: source.folder, target: target.folder });
-        }
-        if replace && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            refuse_special(&target)?;
-        }
         let gate = self.gate();
-        rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;
-        if replace {
-            remove_other_link(&source, &stat)?;
-        }
+        let (target, source) = self.in_place(to, |target| {
+            let source = self.place(from)?;
+            self.rename_in((&source, target), to, replace)?;
+            Ok::<_, FolderError>(source)
+        })?;
         drop(gate);
         Ok(Renamed { source: source.folder, target: target.folder })
     }
 
+    fn rename_in(
+        &self,
+        (source, target): (&Place<'_, '_>, &Place<'_, '_>),
+        to: &SharedPath,
+        replace: bool,
+    ) -> Result<(), FolderError> {
+        let stat = source.stat()?;
+        self.refuse_hidden(&stat)?;
+        self.refuse_link_away(target, to)?;
+        if replace && is_same_place(source, target)? {
+            return Ok(());
+        }
+        if replace && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            refuse_special(target)?;
+        }
+        rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;
+        if replace { remove_other_link(source, &stat) } else { Ok(()) }
+    }
+
     /// Refuses a target name that is a link which leads nowhere or outside: nothing may be created through it,
     /// and replacing it would hide where it led.
-    pub(crate) fn refuse_link_away(&self, path: &SharedPath) -> Result<(), FolderError> {
-        let place = self.place(path)?;
-        match statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
-                self.status_in(&place, path).map(drop)
-            }
+    fn refuse_link_away(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<(), FolderError> {
+        match place.stat() {
+            Ok(stat) if is_link(&stat) => self.status_to_write(place, path).map(drop),
             Ok(stat) => self.refuse_hidden(&stat),
             Err(Errno::NOENT) => Ok(()),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// As [`Folder::status_in`], for whoever is about to give that name to something else.
+    pub(crate) fn status_to_write(
+        &self,
+        place: &Place<'_, '_>,
+        path: &SharedPath,
+    ) -> Result<(Status, bool), FolderError> {
+        self.status_in(place, path).map_err(dead_link)
     }
 
     /// Each part from the root and not from its parent's handle, or legal links such as `../x` would be refused.
@@ -97,7 +124,7 @@ impl Folder {
         let place = self.place(path)?;
         match mkdirat(place.folder.as_fd(), place.name, Mode::from_raw_mode(0o777)) {
             Ok(()) => Ok(fsync(place.folder.as_fd())?),
-            Err(Errno::EXIST) => match self.status(path)?.shape {
+            Err(Errno::EXIST) => match self.status(path).map_err(dead_link)?.shape {
                 Shape::Folder => Ok(()),
                 _ => Err(FolderError::NotAFolder),
             },
@@ -173,7 +200,7 @@ fn refuse_special(target: &Place<'_, '_>) -> Result<(), FolderError> {
 
 /// Renaming one hard link over another of the same file does nothing (POSIX); the old name goes all the same.
 fn remove_other_link(source: &Place<'_, '_>, before: &Stat) -> Result<(), FolderError> {
-    match statat(source.folder.as_fd(), source.name, AtFlags::SYMLINK_NOFOLLOW) {
+    match source.stat() {
         Ok(now) if now.st_nlink > 1 && Inode::of(&now) == Inode::of(before) => {
             Ok(unlinkat(source.folder.as_fd(), source.name, AtFlags::empty())?)
         }
@@ -184,6 +211,10 @@ fn remove_other_link(source: &Place<'_, '_>, before: &Stat) -> Result<(), Folder
 fn is_file(folder: BorrowedFd<'_>, name: &str) -> bool {
     let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+fn dead_link(error: FolderError) -> FolderError {
+    if matches!(error, FolderError::LeadsNowhere) { FolderError::TakenByDeadLink } else { error }
 }
 
 fn rename_error(error: Errno) -> FolderError {

@@ -32,6 +32,9 @@ pub enum FolderError {
     /// A link that leads nowhere, or in circles.
     #[error("a link on the way leads nowhere")]
     LeadsNowhere,
+    /// The name that is to be written to is such a link: nothing is created through it, and it is not replaced.
+    #[error("a link that leads nowhere has that name")]
+    TakenByDeadLink,
     /// The operating system does not let this program do it.
     #[error("the file system does not allow it")]
     NotAllowed,

@@ -1,10 +1,11 @@
 //! Removing files and folders below the folder, in constant memory for any tree.
 
 use super::beneath::open_without_links;
-use super::{Folder, FolderError, Inode, Place};
-use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::{AtFlags, FileType, OFlags, RawDir, statat, unlinkat};
+use super::{Folder, FolderError, Inode, LOOKS_MAX, Place};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, OFlags, RawDir, fstat, statat, unlinkat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use wire::path::SharedPath;
@@ -15,6 +16,8 @@ const NAMES_BYTES: usize = 32 * 1024;
 const NAMES_PER_STEP: usize = 8;
 /// How often one folder is looked at again because someone else keeps adding to it. Exceeded: `NotEmpty`.
 const ROUNDS_MAX: u64 = 100_000;
+
+const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Folder {
     /// Removes a file, a link, an empty folder, or with `recursive` a folder with all in it.
@@ -29,56 +32,106 @@ impl Folder {
         beat: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), FolderError> {
         let place = self.place(path)?;
-        let stat = statat(place.folder.as_fd(), place.name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if self.is_hidden(Inode::of(&stat)) {
-            return Err(FolderError::NotFound);
-        }
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            return Ok(unlinkat(place.folder.as_fd(), place.name, AtFlags::empty())?);
-        }
-        // Tried before anything in it is touched: where something is mounted, nothing will make it go, and what is
-        // mounted would be emptied for nothing.
-        match remove_folder(&place) {
-            Err(FolderError::NotEmpty) if recursive => {
-                self.empty(&place, beat)?;
-                remove_folder(&place)
+        let mut removed = 0;
+        for _ in 0..LOOKS_MAX {
+            let stat = place.stat()?;
+            if self.is_hidden(Inode::of(&stat)) {
+                return Err(FolderError::NotFound);
             }
-            other => other,
+            let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            let result = if is_folder && recursive {
+                self.remove_tree(&place, &mut removed, beat)
+            } else {
+                self.remove_name(&place, is_folder)
+            };
+            match result {
+                // It became something else since it was looked at.
+                Err(FolderError::NotAFile | FolderError::NotAFolder | FolderError::LeadsNowhere)
+                    if removed == 0 => {}
+                // What moved away half emptied is left as it is, and what came instead is another's.
+                Err(FolderError::NotAFolder) => break,
+                other => return other,
+            }
         }
+        Err(FolderError::Unsteady)
     }
 
-    /// Removes all that lies in the folder at `place`. The way is a stack of names; one folder is open at a time.
-    fn empty(&self, place: &Place<'_, '_>, beat: &mut dyn FnMut(u64) -> bool) -> Result<(), FolderError> {
+    fn remove_name(&self, place: &Place<'_, '_>, is_folder: bool) -> Result<(), FolderError> {
+        let flags = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        self.unlink(place.folder.as_fd(), place.name, flags).map_err(exists_is_not_empty)
+    }
+
+    /// Removes the folder at `place` and all that lies in it, whatever others do there meanwhile. The way is a stack of
+    /// names; one folder is open at a time, besides the one that is to go.
+    fn remove_tree(
+        &self,
+        place: &Place<'_, '_>,
+        removed: &mut u64,
+        beat: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), FolderError> {
+        // Tried before anything in it is touched: where something is mounted, nothing will make it go, and what is
+        // mounted would be emptied for nothing.
+        match self.remove_name(place, true) {
+            Err(FolderError::NotEmpty) => {}
+            other => return other,
+        }
+        let top = open_without_links(place.folder.as_fd(), place.name, FOLDER_FLAGS)?;
         let mut way: Vec<CString> = Vec::new();
-        let (mut removed, mut rounds) = (0u64, 0u64);
+        let mut rounds = 0u64;
         loop {
-            let folder = self.open_on_the_way(place, &way)?;
-            let subfolder = self.remove_files(&folder, &mut removed)?;
             rounds += 1;
-            if rounds > ROUNDS_MAX + removed || !beat(removed) {
+            if rounds > ROUNDS_MAX + *removed || !beat(*removed) {
                 return Err(FolderError::NotEmpty);
             }
-            match subfolder {
-                Some(name) => match unlinkat(&folder, name.as_c_str(), AtFlags::REMOVEDIR) {
-                    Ok(()) => removed += 1,
+            if let Some(result) = replaced(place, &top, *removed) {
+                return result;
+            }
+            let folder = match self.open_on_the_way(&top, &way) {
+                // Someone else removed it, or put something else there: its parent will tell, or the next look.
+                Err(FolderError::NotFound | FolderError::NotAFolder | FolderError::LeadsNowhere) => {
+                    way.pop();
+                    continue;
+                }
+                other => other?,
+            };
+            match self.remove_files(&folder, removed)? {
+                Some(name) => match self.unlink(folder.as_fd(), name.as_c_str(), AtFlags::REMOVEDIR) {
+                    Ok(()) => *removed += 1,
                     Err(Errno::NOTEMPTY | Errno::EXIST) => way.push(name),
                     Err(Errno::NOENT | Errno::NOTDIR) => {}
                     Err(other) => return Err(other.into()),
                 },
-                None if way.pop().is_none() => return Ok(()),
+                None if way.pop().is_none() => match self.remove_emptied(place, &top, *removed) {
+                    // Something came into it meanwhile, or somebody else removed it: the next look tells.
+                    Err(FolderError::NotEmpty | FolderError::NotFound | FolderError::NotAFolder) => {}
+                    other => return other,
+                },
                 None => {}
             }
         }
     }
 
+    /// Removes the name of a folder that was emptied, and not that of another one that was renamed over it.
+    fn remove_emptied(&self, place: &Place<'_, '_>, top: &OwnedFd, removed: u64) -> Result<(), FolderError> {
+        let _gate = self.gate();
+        let unlink =
+            || unlinkat(place.folder.as_fd(), place.name, AtFlags::REMOVEDIR).map_err(exists_is_not_empty);
+        replaced(place, top, removed).unwrap_or_else(unlink)
+    }
+
+    /// Removes a name, but not between another's last look at it and what that one does to it.
+    fn unlink(&self, folder: BorrowedFd<'_>, name: impl Arg, flags: AtFlags) -> Result<(), Errno> {
+        let _gate = self.gate();
+        unlinkat(folder, name, flags)
+    }
+
     /// Opens the last folder on the way, in steps that are short enough for the kernel: renaming folders can make
     /// trees deeper than any path.
-    fn open_on_the_way(&self, place: &Place<'_, '_>, way: &[CString]) -> Result<OwnedFd, FolderError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut folder = open_without_links(place.folder.as_fd(), place.name, flags)?;
+    fn open_on_the_way(&self, top: &OwnedFd, way: &[CString]) -> Result<OwnedFd, FolderError> {
+        let mut folder = open_without_links(top.as_fd(), ".", FOLDER_FLAGS)?;
         for step in way.chunks(NAMES_PER_STEP) {
             let names: Vec<&[u8]> = step.iter().map(|name| name.as_bytes()).collect();
-            folder = open_without_links(folder.as_fd(), names.join(&b'/'), flags)?;
+            folder = open_without_links(folder.as_fd(), names.join(&b'/'), FOLDER_FLAGS)?;
         }
         Ok(folder)
     }
@@ -88,33 +141,55 @@ impl Folder {
         let mut names = [MaybeUninit::uninit(); NAMES_BYTES];
         let mut entries = RawDir::new(folder.as_fd(), &mut names);
         while let Some(entry) = entries.next() {
-            let entry = entry?;
+            let entry = match entry {
+                // The folder itself is gone.
+                Err(Errno::NOENT) => break,
+                other => other?,
+            };
             let name = entry.file_name();
             if name == c"." || name == c".." {
                 continue;
             }
-            match unlinkat(folder, name, AtFlags::empty()) {
+            match self.unlink(folder.as_fd(), name, AtFlags::empty()) {
                 Ok(()) => *removed += 1,
                 Err(Errno::NOENT) => {}
-                Err(Errno::ISDIR | Errno::PERM) => return self.subfolder(folder, name).map(Some),
+                Err(error @ (Errno::ISDIR | Errno::PERM)) => {
+                    if let Some(name) = self.subfolder(folder, name, error)? {
+                        return Ok(Some(name));
+                    }
+                }
                 Err(other) => return Err(other.into()),
             }
         }
         Ok(None)
     }
 
-    fn subfolder(&self, folder: &OwnedFd, name: &CStr) -> Result<CString, FolderError> {
-        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || self.is_hidden(Inode::of(&stat)) {
+    /// What could not be removed as a file, if it still is a folder.
+    fn subfolder(&self, folder: &OwnedFd, name: &CStr, error: Errno) -> Result<Option<CString>, FolderError> {
+        let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
+        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        if self.is_hidden(Inode::of(&stat)) || (!is_folder && error == Errno::PERM) {
             return Err(FolderError::NotAllowed);
         }
-        Ok(name.to_owned())
+        Ok(is_folder.then(|| name.to_owned()))
     }
 }
 
-fn remove_folder(place: &Place<'_, '_>) -> Result<(), FolderError> {
-    unlinkat(place.folder.as_fd(), place.name, AtFlags::REMOVEDIR).map_err(|error| match error {
-        Errno::EXIST => FolderError::NotEmpty,
-        other => other.into(),
-    })
+/// What became of a removal whose folder does not have its name any more; none while it has. What has the name now was
+/// not to be removed: it came later.
+fn replaced(place: &Place<'_, '_>, top: &OwnedFd, removed: u64) -> Option<Result<(), FolderError>> {
+    match (place.stat(), fstat(top)) {
+        (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held) => None,
+        // Once it is empty, anybody may remove it, or rename another folder over it: it is gone, and by our doing too.
+        (_, Ok(held)) if held.st_nlink == 0 && removed > 0 => Some(Ok(())),
+        (Ok(_), Ok(_)) => Some(Err(FolderError::NotAFolder)),
+        (Err(error), _) | (_, Err(error)) => Some(Err(error.into())),
+    }
+}
+
+fn exists_is_not_empty(error: Errno) -> FolderError {
+    if error == Errno::EXIST { FolderError::NotEmpty } else { error.into() }
 }

@@ -55,9 +55,9 @@ fn dangling_links_are_neither_read_nor_created_through() {
     symlink("../ghost", place.path().join("share/out")).unwrap();
     symlink("ghost", place.path().join("share/in")).unwrap();
     assert!(matches!(folder.status(&path("in")), Err(FolderError::LeadsNowhere)));
-    assert!(matches!(folder.make_folders(&path("in")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.make_folders(&path("in")), Err(FolderError::TakenByDeadLink)));
     assert!(folder.make_folders(&path("out/x")).is_err());
-    assert!(matches!(folder.rename(&path("a.txt"), &path("in"), true), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.rename(&path("a.txt"), &path("in"), true), Err(FolderError::TakenByDeadLink)));
     assert!(!place.path().join("ghost").exists() && !place.path().join("share/ghost").exists());
 }
 
@@ -187,4 +187,68 @@ fn a_tree_deeper_than_any_path_can_be_removed() {
     renamed.sync().unwrap();
     folder.remove(&path(&"b".repeat(200)), true, &mut |_| true).unwrap();
     assert!(!place.path().join("share").join("b".repeat(200)).exists());
+}
+
+/// Removes `sub`, and lets something happen as soon as a part of it is gone.
+fn remove_while(folder: &Folder, meanwhile: impl FnOnce()) -> Result<(), FolderError> {
+    let mut meanwhile = Some(meanwhile);
+    folder.remove(&path("sub"), true, &mut |removed| {
+        if removed > 0
+            && let Some(meanwhile) = meanwhile.take()
+        {
+            meanwhile();
+        }
+        true
+    })
+}
+
+#[test]
+fn a_removal_goes_on_when_others_remove_a_part_of_it() {
+    let (place, folder) = share();
+    let sub = place.path().join("share/sub");
+    for name in ["one", "two", "three"] {
+        std::fs::create_dir_all(sub.join(name).join("x/y/z")).unwrap();
+    }
+    let removed = remove_while(&folder, || {
+        for name in ["one", "two"] {
+            let _ = std::fs::remove_dir_all(sub.join(name));
+        }
+        std::fs::write(sub.join("late.txt"), "late").unwrap();
+    });
+    removed.unwrap();
+    assert!(!sub.exists());
+}
+
+#[test]
+fn what_takes_the_name_of_a_folder_that_is_being_removed_stays() {
+    let (place, folder) = share();
+    let sub = place.path().join("share/sub");
+    let removed = remove_while(&folder, || {
+        std::fs::remove_dir_all(&sub).unwrap();
+        std::fs::create_dir(&sub).unwrap();
+        std::fs::write(sub.join("new.txt"), "new").unwrap();
+    });
+    removed.unwrap();
+    assert_eq!(std::fs::read(sub.join("new.txt")).unwrap(), b"new");
+}
+
+#[test]
+fn a_folder_that_moves_away_while_it_is_removed_is_left_as_it_is_then() {
+    let (place, folder) = share();
+    let (sub, away) = (place.path().join("share/sub"), place.path().join("away"));
+    let moved = || {
+        std::fs::rename(&sub, &away).unwrap();
+        std::fs::write(away.join("late.txt"), "late").unwrap();
+    };
+    assert!(matches!(remove_while(&folder, moved), Err(FolderError::NotFound)));
+    assert_eq!(std::fs::read(away.join("late.txt")).unwrap(), b"late");
+    std::fs::remove_dir_all(&away).unwrap();
+    std::fs::create_dir_all(sub.join("deep")).unwrap();
+    std::fs::write(sub.join("b.txt"), "beta").unwrap();
+    let exchanged = || {
+        std::fs::rename(&sub, &away).unwrap();
+        symlink("../away", &sub).unwrap();
+    };
+    assert!(matches!(remove_while(&folder, exchanged), Err(FolderError::Unsteady)));
+    assert!(sub.is_symlink() && away.is_dir());
 }

@@ -97,6 +97,7 @@ impl From<FolderError> for Refusal {
             FolderError::NotAFolder => ErrorCode::NotAFolder,
             FolderError::NotEmpty => ErrorCode::NotEmpty,
             FolderError::LeadsOutside
+            | FolderError::TakenByDeadLink
             | FolderError::NotAllowed
             | FolderError::Mounted
             | FolderError::OtherFileSystem => ErrorCode::NotAllowed,
