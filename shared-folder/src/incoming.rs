@@ -8,6 +8,7 @@ mod base;
 mod steps;
 mod sweep;
 mod sync;
+mod target;
 mod temporary;
 
 pub use arrived::{Arrived, Syncing, land};
@@ -15,10 +16,9 @@ pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 
-use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Shape, Status};
+use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Status};
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
-use rustix::fd::BorrowedFd;
 use rustix::fs::{Mode, fchmod, fstat, ftruncate, futimens};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -181,11 +181,15 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
-        let place = folder.place(path).map_err(missing_folder)?;
-        let old = target_status(folder, &place, path, landing.spares_links)?;
-        check_target(old.as_ref(), &landing)?;
-        check_space(place.folder.as_fd(), landing.byte_count)?;
-        let temporary = Temporary::open(place.folder.as_fd(), place.name, landing.resumable, old.is_some())?;
+        let begin = |place: &Place<'_, '_>| {
+            let old = target::look(folder, place, path, &landing)?;
+            target::check_space(place.folder.as_fd(), landing.byte_count)?;
+            let name = place.name;
+            let temporary = Temporary::open(place.folder.as_fd(), name, landing.resumable, old.is_some())?;
+            Ok((old, temporary))
+        };
+        let begun = folder.in_place(path, begin).map_err(|error| target::lost_folder(error, &landing));
+        let (place, (old, temporary)) = begun?;
         let hashing = Some(Hashing::of_file(landing.byte_count));
         let folder_inode = Inode::of(&fstat(place.folder.as_fd()).map_err(FolderError::from)?);
         Ok(Self {
@@ -409,53 +413,6 @@ fn fill(bytes: &mut impl SectionSource, target: &mut [u8]) -> (usize, Result<(),
         }
     }
     (count, Ok(()))
-}
-
-/// What stands at the target; a link that leads nowhere or outside is refused, never replaced.
-fn target_status(
-    folder: &Folder,
-    place: &Place<'_, '_>,
-    path: &SharedPath,
-    spares_links: bool,
-) -> Result<Option<Status>, LandingError> {
-    match folder.status_in(place, path) {
-        Ok((_, true)) if spares_links => Err(FolderError::NotAFile.into()),
-        // It could not be renamed over in the end: better said before the bytes are sent.
-        Ok((status, false)) if status.shape == Shape::File && place.is_mounted() => {
-            Err(FolderError::Mounted.into())
-        }
-        Ok((status, _)) => Ok(Some(status)),
-        // What is hidden is not found either, but its name is taken.
-        Err(FolderError::NotFound) if folder.is_name_free(place) => Ok(None),
-        Err(other) => Err(other.into()),
-    }
-}
-
-fn missing_folder(error: FolderError) -> FolderError {
-    if matches!(error, FolderError::NotFound) { FolderError::NoFolder } else { error }
-}
-
-fn check_target(old: Option<&Status>, landing: &Landing) -> Result<(), LandingError> {
-    match old {
-        Some(old) if old.shape != Shape::File => Err(FolderError::NotAFile.into()),
-        Some(_) if landing.new => Err(FolderError::Exists.into()),
-        Some(old) if landing.replaces.is_some_and(|expected| expected != old.identity) => {
-            Err(LandingError::Changed)
-        }
-        None if landing.replaces.is_some() => Err(LandingError::Changed),
-        _ => Ok(()),
-    }
-}
-
-/// Small files are not worth the call: a full disk refuses them when they are written.
-fn check_space(folder: BorrowedFd<'_>, byte_count: Option<u64>) -> Result<(), LandingError> {
-    let Some(wanted) = byte_count.filter(|count| *count > PIECE_BYTES) else { return Ok(()) };
-    let free = rustix::fs::fstatvfs(folder).map_err(FolderError::from)?;
-    // A few file systems report no size at all.
-    if free.f_blocks > 0 && free.f_bavail.saturating_mul(free.f_frsize) < wanted {
-        return Err(FolderError::NoSpace.into());
-    }
-    Ok(())
 }
 
 /// Whoever may read may run, as in `chmod a+X`; setuid and its like never arrive here.

@@ -134,7 +134,7 @@ fn a_link_to_something_below_a_file_leads_nowhere_and_so_does_a_way_through_a_ci
     symlink("a.txt/below", place.path().join("share/blocked")).unwrap();
     symlink("circle", place.path().join("share/circle")).unwrap();
     assert!(matches!(folder.status(&path("blocked")), Err(FolderError::LeadsNowhere)));
-    assert!(matches!(folder.make_folders(&path("blocked")), Err(FolderError::LeadsNowhere)));
+    assert!(matches!(folder.make_folders(&path("blocked")), Err(FolderError::TakenByDeadLink)));
     assert!(matches!(folder.status(&path("circle")), Err(FolderError::LeadsNowhere)));
     assert!(matches!(folder.status(&path("circle/x")), Err(FolderError::NotFound)));
     assert!(matches!(folder.rename(&path("a.txt"), &path("circle/x"), true), Err(FolderError::NotFound)));

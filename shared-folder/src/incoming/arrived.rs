@@ -2,6 +2,7 @@
 //! folder. A file that lands alone is a group of one.
 
 use super::sync::sync_file_system;
+use super::target;
 use super::{Incoming, Landed, LandingError, Step, run_step};
 use crate::folder::{FolderError, FolderHandle, Identity, Inode, rename_at};
 use rustix::fs::{fstat, fsync};
@@ -120,35 +121,40 @@ impl Incoming<'_> {
     }
 
     fn rename(&mut self) -> Result<Identity, LandingError> {
-        let gate = self.target.gate();
-        self.check_still_there()?;
-        if let Some(expected) = self.landing.replaces {
-            // As when it began: of a link, the version is that of the file behind it.
-            let now = self.target.status(&self.path);
-            if !now.is_ok_and(|now| now.identity == expected) {
-                return Err(LandingError::Changed);
+        self.rename_in_one_step().inspect_err(|error| {
+            if target::is_taken(error) {
+                // Nobody will continue what the name is not free for.
+                self.temporary.forget_contents();
             }
-        }
+        })
+    }
+
+    fn rename_in_one_step(&mut self) -> Result<Identity, LandingError> {
+        let gate = self.target.gate();
+        let lost = |error| target::lost_folder(error, &self.landing);
+        self.check_still_there().map_err(lost)?;
         let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
-        run_step(&self.landing.probe, Step::Rename, || {
+        let renamed = run_step(&self.landing.probe, Step::Rename, || {
             rename_at((folder, from), (folder, to), !self.landing.new)
-        })?;
+        });
+        renamed.map_err(lost)?;
         drop(gate);
         self.temporary.landed();
         Ok(crate::folder::identity_of(&self.temporary.file)?)
     }
 
-    /// Whether the folder still is where the path says, and the temporary file still the one that was written: either
-    /// may have been moved or replaced meanwhile, and then `written` would not be true.
+    /// Whether the folder still is where the path says, what has the target's name may still be replaced, and the
+    /// temporary file is still the one that was written: otherwise `written` would not be true.
     fn check_still_there(&self) -> Result<(), LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
+        let place = self.target.place(&self.path)?;
         if let FolderHandle::Below(_) = &self.folder {
-            let place = self.target.place(&self.path).map_err(|_| moved())?;
             let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
             if Inode::of(&now) != self.folder_inode {
                 return Err(moved());
             }
         }
+        target::look(self.target, &place, &self.path, &self.landing)?;
         let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
         if is_ours { Ok(()) } else { Err(moved()) }
     }

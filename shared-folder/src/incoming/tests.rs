@@ -270,7 +270,7 @@ fn targets_that_are_no_files_or_lead_away_are_refused_before_anything_is_created
     symlink("/etc/passwd", place.path().join("outside")).unwrap();
     let begin = |name: &str| Incoming::begin(&folder, &path(name), Landing::default());
     assert!(matches!(begin("sub"), Err(LandingError::Folder(FolderError::NotAFile))));
-    assert!(matches!(begin("dangling"), Err(LandingError::Folder(FolderError::LeadsNowhere))));
+    assert!(matches!(begin("dangling"), Err(LandingError::Folder(FolderError::TakenByDeadLink))));
     assert!(matches!(begin("outside"), Err(LandingError::Folder(FolderError::LeadsOutside))));
     assert!(matches!(begin("no/such"), Err(LandingError::Folder(FolderError::NoFolder))));
     let new = Landing { new: true, ..Landing::default() };
@@ -380,4 +380,48 @@ fn a_partial_that_is_known_under_another_name_is_not_written_to() {
     send(&mut incoming, &bytes, 0).unwrap();
     incoming.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
     assert_eq!(std::fs::read(outside.path()).unwrap(), b"canary");
+}
+
+#[test]
+fn a_name_that_is_taken_while_a_file_arrives_stays_and_nothing_is_kept_for_it() {
+    let (place, folder) = share();
+    let bytes = content(2 * MIB, 0);
+    let arrived = || {
+        let mut incoming = Incoming::begin(&folder, &path("x"), resumable(bytes.len())).unwrap();
+        send(&mut incoming, &bytes, 0).unwrap();
+        incoming
+    };
+    let incoming = arrived();
+    std::fs::create_dir(place.path().join("x")).unwrap();
+    let landed = incoming.finish(bytes.len() as u64, None);
+    assert!(matches!(landed, Err(LandingError::Folder(FolderError::NotAFile))));
+    std::fs::remove_dir(place.path().join("x")).unwrap();
+    let incoming = arrived();
+    symlink("ghost", place.path().join("x")).unwrap();
+    let landed = incoming.finish(bytes.len() as u64, None);
+    assert!(matches!(landed, Err(LandingError::Folder(FolderError::TakenByDeadLink))));
+    assert!(place.path().join("x").is_symlink());
+    assert_eq!(names(place.path()), ["x"]);
+}
+
+#[test]
+fn a_folder_that_is_removed_while_a_file_arrives_is_missing_and_so_is_the_version_in_it() {
+    let (place, folder) = share();
+    for is_version in [false, true] {
+        std::fs::create_dir(place.path().join("d")).unwrap();
+        std::fs::write(place.path().join("d/x"), "old").unwrap();
+        let replaces = is_version.then(|| folder.status(&path("d/x")).unwrap().identity);
+        let landing = Landing { replaces, ..Landing::default() };
+        let mut incoming = Incoming::begin(&folder, &path("d/x"), landing).unwrap();
+        send(&mut incoming, b"new", 0).unwrap();
+        std::fs::remove_dir_all(place.path().join("d")).unwrap();
+        let landed = incoming.finish(3, None);
+        let is_told = match landed {
+            Err(LandingError::Folder(FolderError::NoFolder)) => !is_version,
+            Err(LandingError::Changed) => is_version,
+            _ => false,
+        };
+        assert!(is_told);
+        assert_eq!(names(place.path()), Vec::<String>::new());
+    }
 }
