@@ -137,7 +137,7 @@ fn a_link_to_something_below_a_file_leads_nowhere_and_so_does_a_way_through_a_ci
     assert!(matches!(folder.make_folders(&path("blocked")), Err(FolderError::TakenByDeadLink)));
     assert!(matches!(folder.status(&path("circle")), Err(FolderError::LeadsNowhere)));
     assert!(matches!(folder.status(&path("circle/x")), Err(FolderError::NotFound)));
-    assert!(matches!(folder.rename(&path("a.txt"), &path("circle/x"), true), Err(FolderError::NotFound)));
+    assert!(matches!(folder.rename(&path("a.txt"), &path("circle/x"), true), Err(FolderError::NoFolder)));
 }
 
 #[test]
