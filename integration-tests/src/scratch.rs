@@ -3,7 +3,9 @@
 //!
 //! It must not know who works in them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,8 +13,12 @@ use std::thread;
 use blake3::Hasher;
 use tempfile::TempDir;
 
-/// What stands in every file of the canary; it must never appear in an answer.
+use crate::content::digest;
+
+/// What stands in every file of the canary, and the name of an empty folder in it; it must never appear in an answer.
 pub const CANARY: &str = "canary-4f1c9a";
+/// So much of what was said is searched for it: more than a line may have.
+const HEAD_BYTES: usize = 1 << 17;
 /// What the names of unfinished uploads begin with (PROTOCOL.md, section 2).
 pub const PARTIAL_PREFIX: &str = ".ioe-partial-";
 
@@ -41,6 +47,7 @@ impl Scratch {
         let outside = folder.path().join("outside");
         fs::write(outside.join("secret.txt"), CANARY).unwrap();
         fs::write(outside.join("inner/deep.txt"), CANARY).unwrap();
+        fs::create_dir(outside.join(CANARY)).unwrap();
         symlink("secret.txt", outside.join("link")).unwrap();
         let outside_before = tree_digest(&outside);
         Self { folder, outside_before }
@@ -127,6 +134,16 @@ impl Drop for Scratch {
     }
 }
 
+/// Fails the test if something that a daemon said has the canary's mark. Of long bytes only the beginning is looked at:
+/// the canary's files are short.
+///
+/// # Panics
+/// Then.
+pub fn assert_is_not_from_outside(said: &[u8]) {
+    let head = String::from_utf8_lossy(&said[..said.len().min(HEAD_BYTES)]);
+    assert!(!head.contains(CANARY), "this lies outside the share: {head}");
+}
+
 /// A digest of a whole tree: names, kinds, contents, modes, sizes, modification times and where links lead.
 ///
 /// # Panics
@@ -137,6 +154,29 @@ pub fn tree_digest(root: &Path) -> String {
         hash_entry(&mut hasher, root, &path);
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// All that lies below a folder, by its path from there: of a file the digest of its bytes, of a link where it leads.
+///
+/// # Errors
+/// When something in it cannot be read, or changes while it is.
+pub fn tree_below(root: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut tree = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let kind = path.symlink_metadata()?.file_type();
+            let what = match (kind.is_file(), kind.is_symlink()) {
+                (true, _) => digest(&fs::read(&path)?),
+                (_, true) => format!("link to {}", fs::read_link(&path)?.display()),
+                _ => "folder".to_owned(),
+            };
+            tree.insert(path.strip_prefix(root).unwrap().display().to_string(), what);
+            folders.extend(kind.is_dir().then_some(path));
+        }
+    }
+    Ok(tree)
 }
 
 /// Every file below a folder, sorted; links are not followed.

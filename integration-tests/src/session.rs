@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::content::{PIECE_BYTES, digest};
 use crate::patience::HANG_TIME_MAX;
+use crate::scratch::assert_is_not_from_outside;
 
 /// The longest control line, with its line feed (PROTOCOL.md, section 11).
 pub const LINE_BYTES_MAX: usize = 65536;
@@ -151,6 +152,7 @@ impl Session {
         assert!(line.starts_with(b"{") && line.ends_with(b"\n"), "no line: {text:?}");
         let message: Value = serde_json::from_slice(&line).unwrap_or_else(|_| panic!("no JSON: {text:?}"));
         assert_eq!(message["v"], 1, "{text}");
+        assert_is_not_from_outside(&line);
         assert!(message["type"].is_string(), "{text}");
         Some(message)
     }
@@ -218,6 +220,7 @@ impl Session {
                     assert_eq!(line["byte_count"], bytes.len(), "{line}");
                     assert_eq!(line["digest"], digest(&bytes), "{line}");
                 }
+                assert_is_not_from_outside(&bytes);
                 return Payload { bytes, sections, end: line };
             }
             let offset = line["offset"].as_u64().unwrap();

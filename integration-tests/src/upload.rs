@@ -132,7 +132,11 @@ pub fn assert_written(answer: &Value, bytes: &[u8]) {
     assert_eq!(answer["digest"], digest(bytes), "{answer}");
 }
 
-fn take_base(session: &mut Session, id: u64, ready: &Value) -> Ready {
+/// Takes a `ready` line and the base that it may bring along.
+///
+/// # Panics
+/// When it is another line.
+pub fn take_base(session: &mut Session, id: u64, ready: &Value) -> Ready {
     assert_eq!(ready["type"], "ready", "{ready}");
     let Some(said) = ready.get("base").filter(|base| !base.is_null()) else {
         return Ready { id, base: None, base_byte_count: 0 };

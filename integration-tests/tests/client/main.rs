@@ -21,6 +21,7 @@ mod transfers;
 mod trees;
 mod streams;
 mod local_files;
+mod flipping_folders;
 mod resuming;
 mod differences;
 mod damaged_partials;

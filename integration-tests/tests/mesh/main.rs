@@ -19,6 +19,7 @@ mod discovering;
 mod fetching;
 mod broken_fetching;
 mod share;
+mod flipping_folders;
 mod clients;
 mod peer_list;
 mod links;

@@ -13,6 +13,7 @@
 mod written_means_safe;
 mod killed_server;
 mod one_name;
+mod pairs;
 mod bad_neighbours;
 mod many_clients;
 mod scarcity;
