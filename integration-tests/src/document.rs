@@ -48,6 +48,17 @@ pub fn session_states() -> Vec<State> {
     rows("state of the session", 3).iter().map(|row| state(row[0], "", row[1], row[2])).collect()
 }
 
+/// Every type of request: what a client may send in an open session.
+pub fn request_types() -> Vec<String> {
+    let mut types: Vec<String> = Vec::new();
+    for request in &state_named(&session_states(), "open").moves {
+        if !types.contains(&request.message) {
+            types.push(request.message.clone());
+        }
+    }
+    types
+}
+
 /// What a server may send in each state of an answer.
 pub fn answer_states() -> Vec<State> {
     rows("state of an answer", 3).iter().map(|row| state(row[0], row[1], row[2], "")).collect()

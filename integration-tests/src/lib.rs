@@ -35,6 +35,5 @@ pub mod document;
 pub mod process;
 pub mod privilege;
 pub mod scratch;
-pub mod protocol;
 pub mod content;
 pub mod patience;

@@ -13,9 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use integration_tests::content::digest;
+use integration_tests::document::{codes, request_types};
 use integration_tests::flipper::{FLIP, LINKS, put_links, race_end, real_folder};
 use integration_tests::patience::{HANG_TIME_MAX, eventually};
-use integration_tests::protocol::{codes, request_types};
 use integration_tests::scratch::{PARTIAL_PREFIX, tree_below};
 use integration_tests::server::Server;
 use integration_tests::session::assert_refused;

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use actions::{Action, actions};
 use integration_tests::content::Dice;
+use integration_tests::document::request_types;
 use integration_tests::flipper::race_end;
-use integration_tests::protocol::request_types;
 use integration_tests::scratch::tree_below;
 use integration_tests::server;
 use integration_tests::server::Server;

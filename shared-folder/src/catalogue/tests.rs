@@ -95,6 +95,23 @@ fn a_file_that_shrinks_or_changes_while_it_is_hashed_has_no_digest() {
 }
 
 #[test]
+fn a_file_that_is_written_over_while_it_is_hashed_has_no_digest() {
+    let place = place();
+    let (file, path) = place.write("a", &vec![1u8; 1 << 20]);
+    let catalogue = Catalogue::open(None);
+    let write_over = || {
+        // Another time than that of the file's first bytes, whatever the clock of the file system is.
+        let other = File::options().write(true).open(place.share.join("a")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&other, &[2; 100], 0).unwrap();
+        other.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)).unwrap();
+        true
+    };
+    assert_eq!(catalogue.hash_here(&file, &path, &write_over), Err(HashError::Changed));
+    let (file, path) = place.write("a", &vec![1u8; 1 << 20]);
+    assert!(catalogue.hash_here(&file, &path, &|| true).is_ok());
+}
+
+#[test]
 fn a_database_of_garbage_is_made_anew() {
     let place = place();
     let bytes = vec![3u8; 1 << 20];

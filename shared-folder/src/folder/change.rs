@@ -70,8 +70,8 @@ impl Folder {
         to: &SharedPath,
         replace: bool,
     ) -> Result<Renamed<'_>, FolderError> {
-        // Where both ends are wrong, it is the first that is told.
-        self.place(from)?.stat()?;
+        // Where both ways are wrong, it is the first that is told.
+        self.place(from)?;
         let gate = self.gate();
         let (target, source) = self.in_place(to, |target| {
             let source = self.place(from)?;

@@ -49,7 +49,7 @@ fn is_at_least(release: &str, wanted: (u32, u32)) -> bool {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::{is_at_least, is_synced_as_a_whole};
+    use super::*;
 
     #[test]
     fn a_release_is_compared_by_its_first_two_numbers() {
@@ -66,5 +66,11 @@ mod tests {
         let (ext, fuse, nfs) = (0xef53_i64, 0x6573_5546_i64, 0x6969_i64);
         assert!(is_synced_as_a_whole(ext));
         assert!(!is_synced_as_a_whole(fuse) && !is_synced_as_a_whole(nfs) && !is_synced_as_a_whole(-1_i64));
+    }
+
+    #[test]
+    fn what_syncfs_would_not_bring_to_a_disk_is_not_taken_for_synced() {
+        let error = sync_file_system(&File::open("/proc/self/status").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
@@ -326,12 +327,17 @@ fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
     std::fs::write(place.path().join("sub/.ioe-partial-once-00-1"), "crashed").unwrap();
     let old = place.path().join("sub/.ioe-partial-00000000000000000000000000000000");
     std::fs::write(&old, "old").unwrap();
-    let long_ago = std::time::SystemTime::now() - PARTIAL_AGE_MAX * 2;
-    File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+    let young = place.path().join("sub/.ioe-partial-11111111111111111111111111111111");
+    std::fs::write(&young, "young").unwrap();
+    let days = |count: f64| std::time::SystemTime::now() - Duration::from_secs_f64(count * 86_400.0);
+    for (file, age) in [(&old, 7.01), (&young, 6.99)] {
+        File::options().write(true).open(file).unwrap().set_modified(days(age)).unwrap();
+    }
     let report = sweep(&folder, u64::MAX, &|| false).unwrap();
-    assert_eq!(report, SweepReport { removed: 2, kept: 1 });
+    assert_eq!(report, SweepReport { removed: 2, kept: 2 }, "seven days are the limit");
+    assert!(young.exists() && !old.exists());
     let report = sweep(&folder, 0, &|| false).unwrap();
-    assert_eq!(report, SweepReport { removed: 1, kept: 0 }, "the cap removes the rest but not what is held");
+    assert_eq!(report, SweepReport { removed: 2, kept: 0 }, "the cap removes the rest but not what is held");
     send(&mut held, &bytes, MIB).unwrap();
     held.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
     assert_eq!(names(place.path()), ["held", "sub"]);
