@@ -1,5 +1,5 @@
 //! What the tests of the whole programs share: real processes on loopback ports, sessions spoken by hand,
-//! neighbours too, whole meshes, a proxy that breaks connections, an imposter that plays a hostile server, and
+//! neighbours too, whole meshes, a proxy that breaks connections, an imposter that plays a hostile server,
 //! scratch folders with a canary outside the share, and `wire/PROTOCOL.md` as a text with tables.
 //!
 //! It must not know the product's codec, nor anything else of its crates: what the tests say and hear are
@@ -31,6 +31,7 @@ pub mod upload;
 pub mod neighbour;
 pub mod mutation;
 pub mod session;
+pub mod by_hand;
 pub mod document;
 pub mod process;
 pub mod privilege;
