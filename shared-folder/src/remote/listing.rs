@@ -95,9 +95,10 @@ impl<'a> Listing<'a> {
 
     fn next_batch(&mut self) -> Result<(), RemoteError> {
         let has_begun = self.entry_count > 0 || self.empty_batches > 0;
-        let reply = match has_begun {
-            false => self.session.reply(self.id, &Unwatched),
-            true => self.session.more(self.id, &Unwatched),
+        let reply = if has_begun {
+            self.session.more(self.id, &Unwatched)
+        } else {
+            self.session.reply(self.id, &Unwatched)
         };
         let reply = match reply {
             Ok(reply) => reply,
