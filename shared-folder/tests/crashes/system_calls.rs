@@ -6,8 +6,7 @@ use super::harness::*;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const CALLS: &str =
-    "trace=write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,sendto,sendmsg,writev";
+const CALLS: &str = "trace=write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,mkdir,mkdirat,sendto,sendmsg,writev";
 
 fn can_trace() -> bool {
     let mut command = Command::new("strace");
@@ -20,19 +19,20 @@ fn can_trace() -> bool {
     can
 }
 
-/// Runs the server under strace while `requests` are answered; gives the calls in their order.
-fn calls_of(share: &Path, requests: &[u8], answers: u64) -> Vec<String> {
+/// Runs the server under strace while `requests` are answered, each in this way; gives the calls in their order, with
+/// the paths of what they are about.
+fn calls_of(share: &Path, requests: &[u8], (answers, answer): (u64, &str)) -> Vec<String> {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let mut strace = Command::new("strace");
     strace
-        .args(["-f", "-s", "200", "-e", CALLS, "-o"])
+        .args(["-f", "-y", "-s", "200", "-e", CALLS, "-o"])
         .arg(trace.path())
         .arg(std::env::current_exe().unwrap());
     let server = Server::start_as(strace, share, None);
     let mut talk = Talk::open(server.address);
     talk.send(requests);
     for id in 1..=answers {
-        assert_eq!(talk.brief(), Some((id, "written".into())));
+        assert_eq!(talk.brief(), Some((id, answer.into())));
     }
     drop(talk);
     server.stop();
@@ -72,7 +72,7 @@ fn promise_1_the_kernel_sees_write_sync_rename_folder_sync_and_answer_in_that_or
         return;
     }
     let share = tempfile::tempdir().unwrap();
-    assert_order(&calls_of(share.path(), &writes(1), 1), &["fsync", "fdatasync"], 1);
+    assert_order(&calls_of(share.path(), &writes(1), (1, "written")), &["fsync", "fdatasync"], 1);
 }
 
 #[test]
@@ -81,7 +81,47 @@ fn promise_1_the_kernel_sees_one_sync_for_a_group_before_its_renames_and_answers
         return;
     }
     let share = group_share();
-    let calls = calls_of(share.path(), &writes(20), 20);
+    let calls = calls_of(share.path(), &writes(20), (20, "written"));
     assert_order(&calls, &["syncfs"], 20);
     assert_eq!(places(&calls, &["syncfs"], "").len(), 1);
+}
+
+/// These folders are synced after the call named `change`, whose arguments have `part`, and before the answer.
+fn assert_synced_before_the_answer(calls: &[String], change: &[&str], part: &str, folders: &[&Path]) {
+    let changed = *places(calls, change, part).last().unwrap();
+    let told = places(calls, &["sendto", "sendmsg", "write", "writev"], "\\\"id\\\":1")[0];
+    for folder in folders {
+        // strace writes a descriptor's path behind its number.
+        let synced = places(calls, &["fsync"], &format!("<{}>", folder.display()));
+        let is_between = |place: &usize| changed < *place && *place < told;
+        assert!(synced.iter().any(is_between), "{} is not synced: {calls:#?}", folder.display());
+    }
+}
+
+#[test]
+fn promise_1_the_kernel_sees_both_folders_of_a_rename_synced_before_its_answer() {
+    if !can_trace() {
+        return;
+    }
+    let share = tempfile::tempdir().unwrap();
+    let root = share.path().canonicalize().unwrap();
+    let (from, to) = (root.join("a"), root.join("b"));
+    [&from, &to].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    std::fs::write(from.join("from"), "moved").unwrap();
+    let request = b"{\"v\":1,\"type\":\"rename\",\"id\":1,\"path\":\"a/from\",\"to\":\"b/to\"}\n";
+    let calls = calls_of(&root, request, (1, "renamed"));
+    assert_synced_before_the_answer(&calls, &["rename", "renameat", "renameat2"], "\"from\"", &[&from, &to]);
+}
+
+#[test]
+fn the_kernel_sees_the_folder_of_each_new_folder_synced_before_the_answer() {
+    if !can_trace() {
+        return;
+    }
+    let share = tempfile::tempdir().unwrap();
+    let root = share.path().canonicalize().unwrap();
+    let request = b"{\"v\":1,\"type\":\"mkdir\",\"id\":1,\"path\":\"outer/inner\"}\n";
+    let calls = calls_of(&root, request, (1, "made"));
+    assert_synced_before_the_answer(&calls, &["mkdir", "mkdirat"], "\"inner\"", &[&root.join("outer")]);
+    assert_synced_before_the_answer(&calls, &["mkdir", "mkdirat"], "\"outer\"", &[&root]);
 }
