@@ -15,7 +15,7 @@ pub const PARTIAL_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Bytes that all partials of a share may have together. Exceeded: the oldest are removed.
 pub const PARTIAL_BYTES_MAX: u64 = 64 << 30;
 /// Partials that one sweep remembers in order to find the oldest. More are left for the next sweep.
-const PARTIALS_MAX: usize = 10_000;
+pub(super) const PARTIALS_MAX: usize = 10_000;
 const NAMES_BYTES: usize = 32 * 1024;
 
 /// What a sweep did.

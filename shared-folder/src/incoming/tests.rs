@@ -344,6 +344,64 @@ fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
 }
 
 #[test]
+fn past_the_cap_a_sweep_removes_the_oldest_partials_and_at_the_cap_none() {
+    let (place, folder) = share();
+    let partial = |age: u64| place.path().join(format!(".ioe-partial-{age:032}"));
+    for age in [3, 1, 2] {
+        std::fs::write(partial(age), "12345").unwrap();
+        let modified = std::time::SystemTime::now() - Duration::from_secs(age * 3600);
+        File::options().write(true).open(partial(age)).unwrap().set_modified(modified).unwrap();
+    }
+    for (bytes_max, kept) in [(15, 3), (14, 2), (5, 1)] {
+        let report = sweep(&folder, bytes_max, &|| false).unwrap();
+        assert_eq!(report.kept, kept, "of at most {bytes_max} bytes");
+        assert!((1..=kept).all(|age| partial(age).exists()), "the youngest stay");
+    }
+}
+
+#[test]
+fn a_sweep_keeps_no_more_partials_in_mind_than_its_limit_and_the_next_takes_the_rest() {
+    let (place, folder) = share();
+    for number in 0..=sweep::PARTIALS_MAX {
+        File::create(place.path().join(format!(".ioe-partial-{number:032}"))).unwrap();
+    }
+    let once = sweep(&folder, u64::MAX, &|| false).unwrap();
+    assert_eq!(once, SweepReport { removed: 0, kept: sweep::PARTIALS_MAX as u64 });
+}
+
+#[test]
+fn a_group_on_two_file_systems_is_synced_on_both() {
+    /// Counts the syncs of data.
+    #[derive(Default)]
+    struct Syncs(std::sync::atomic::AtomicU32);
+    impl Probe for Syncs {
+        fn before(&self, _: Step) -> io::Result<()> {
+            Ok(())
+        }
+        fn after(&self, step: Step) {
+            self.0.fetch_add(u32::from(step == Step::Sync), std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    let (here, folder) = share();
+    let Ok(there) = tempfile::tempdir_in("/dev/shm") else { return };
+    let elsewhere = Folder::open(there.path()).unwrap();
+    let device = |place: &Path| std::fs::metadata(place).unwrap().dev();
+    let file_systems = if device(here.path()) == device(there.path()) { 1 } else { 2 };
+    let syncs = Arc::new(Syncs::default());
+    let arrived = |folder| {
+        let probe = Some(Arc::clone(&syncs) as Arc<dyn Probe>);
+        let landing = Landing { synced: true, probe, ..Landing::default() };
+        let mut incoming = Incoming::begin(folder, &path("a"), landing).unwrap();
+        send(&mut incoming, b"new", 0).unwrap();
+        incoming.arrived(3, None).unwrap()
+    };
+    let landed = land(vec![arrived(&folder), arrived(&elsewhere)], Syncing::Together);
+    assert!(landed.iter().all(Result::is_ok));
+    // Where one cannot be synced as a whole, each file is synced besides.
+    assert!(syncs.0.load(std::sync::atomic::Ordering::Relaxed) >= file_systems);
+}
+
+#[test]
 fn promise_3_a_folder_that_is_moved_away_during_an_upload_takes_nothing_with_it() {
     let outside = tempfile::tempdir().unwrap();
     let (place, folder) = share();
