@@ -136,6 +136,19 @@ fn all_who_ask_for_one_file_share_one_hash() {
 }
 
 #[test]
+fn a_hash_that_was_refused_is_refused_again_and_keeps_nobody_waiting() {
+    let place = place();
+    let (file, path) = place.write("a", &[1]);
+    let mut catalogue = Catalogue::open(None);
+    // As if the queue were full.
+    catalogue.tasks = None;
+    for _ in 0..2 {
+        assert_eq!(catalogue.hash(&file, &path).err(), Some(HashError::Busy));
+        assert!(lock(&catalogue.jobs).is_empty());
+    }
+}
+
+#[test]
 fn a_hash_in_the_asking_thread_is_noted_and_ends_when_it_is_not_wanted() {
     let place = place();
     let bytes = vec![1u8; 3 << 20];
