@@ -130,3 +130,19 @@ impl Task {
         Ok(Hashed { digest, pieces: pieces.into() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_wanted_for_as_long_as_somebody_waits() {
+        let job = Arc::new(Job::new(1));
+        let (first, second) = (Waiting::on(Arc::clone(&job)), Waiting::on(Arc::clone(&job)));
+        assert_eq!(job.waiting(), 2);
+        drop(first);
+        assert_eq!(job.waiting(), 1);
+        drop(second);
+        assert_eq!(job.waiting(), 0);
+    }
+}

@@ -260,3 +260,74 @@ fn moment(time: SystemTime) -> (i64, u32) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::Inode;
+
+    fn identity(number: u64) -> Identity {
+        let byte_count = UNSTORED_BYTES_MAX + 1;
+        Identity { inode: Inode { device: 1, number }, byte_count, modified: (1, 0), changed: (1, 0) }
+    }
+
+    fn hashed() -> Hashed {
+        Hashed { digest: Digest([7; 32]), pieces: vec![[7; 32]].into() }
+    }
+
+    /// A store whose rows wait for ever.
+    fn without_writer(state: &Path) -> Store {
+        let database = Mutex::new(Some(create(&state.join(DATABASE_NAME)).unwrap()));
+        let shared = Arc::new(Shared { database, waiting: Mutex::default(), written: Condvar::new() });
+        Store { shared, wake: None, writer: None }
+    }
+
+    #[test]
+    fn past_the_limit_of_waiting_rows_a_digest_is_not_noted() {
+        let state = tempfile::tempdir().unwrap();
+        let store = without_writer(state.path());
+        let path = SharedPath::parse("a").unwrap();
+        for number in 0..=ROWS_MAX as u64 {
+            store.put(identity(number), &path, hashed(), SystemTime::now());
+        }
+        assert_eq!(lock(&store.shared.waiting).len(), ROWS_MAX);
+        assert!(!store.wait_for_room(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_row_that_waits_is_newer_than_the_one_that_is_written() {
+        let state = tempfile::tempdir().unwrap();
+        let path = SharedPath::parse("a").unwrap();
+        let now = Identity { changed: (2, 0), ..identity(1) };
+        let first = Store::open(state.path()).unwrap();
+        first.put(identity(1), &path, hashed(), SystemTime::now());
+        // Its end writes what waits.
+        drop(first);
+        let store = without_writer(state.path());
+        assert_eq!(store.get(&identity(1)), Some(hashed()));
+        store.put(now, &path, Hashed { digest: Digest([8; 32]), ..hashed() }, SystemTime::now());
+        assert_eq!(store.get(&now).map(|hashed| hashed.digest), Some(Digest([8; 32])));
+        assert_eq!(store.get(&identity(1)), None);
+    }
+
+    #[test]
+    fn a_row_with_another_number_of_pieces_than_its_file_has_is_not_believed() {
+        let wrong = Hashed { pieces: vec![[7; 32]; 2].into(), ..hashed() };
+        let row = |hashed| {
+            let path = SharedPath::parse("a").unwrap();
+            encode(&Row { identity: identity(1), path, hashed, at: SystemTime::now() })
+        };
+        assert_eq!(decode(&row(hashed()), &identity(1)), Some(hashed()));
+        assert_eq!(decode(&row(wrong), &identity(1)), None);
+        let cut = row(hashed());
+        assert_eq!(decode(cut.get(..cut.len() - 1).unwrap(), &identity(1)), None);
+    }
+
+    #[test]
+    fn a_digest_is_for_one_time_of_change_though_length_and_time_of_content_are_the_same() {
+        let path = SharedPath::parse("a").unwrap();
+        let row = encode(&Row { identity: identity(1), path, hashed: hashed(), at: SystemTime::now() });
+        let changed = Identity { changed: (1, 1), ..identity(1) };
+        assert_eq!((decode(&row, &identity(1)), decode(&row, &changed)), (Some(hashed()), None));
+    }
+}
