@@ -146,3 +146,40 @@ fn note_small(shelf: &Shelf, file: &IndexedFile, hashed: &Hashed) {
 fn has(shelf: &Shelf, path: &SharedPath, hashed: &Hashed) -> bool {
     shelf.read(|index| index.get(path).is_some_and(|file| file.digest == Some(hashed.digest)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::{Folder, Inode};
+    use std::fs::File;
+
+    #[test]
+    fn a_file_is_settled_some_seconds_after_its_change_and_one_from_the_future_is_not_waited_for() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+        let changed = |seconds: i64| Identity {
+            inode: Inode { device: 1, number: 1 },
+            byte_count: 1,
+            modified: (0, 0),
+            changed: (now + seconds, 0),
+        };
+        let limit = SETTLED_AFTER.as_secs().cast_signed();
+        assert!(is_settled(&changed(-limit)) && is_settled(&changed(3600)));
+        // A moment may pass between the two looks at the clock.
+        assert!(!is_settled(&changed(0)) || !is_settled(&changed(1)));
+    }
+
+    #[test]
+    fn a_small_file_that_was_written_over_since_it_was_opened_has_no_digest() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        std::fs::write(place.path().join("a"), "old").unwrap();
+        let open = || folder.open_file(&SharedPath::parse("a").unwrap()).unwrap();
+        assert!(hash_small(&open()).is_ok());
+        let opened = open();
+        std::fs::write(place.path().join("a"), "new").unwrap();
+        let file = File::options().write(true).open(place.path().join("a")).unwrap();
+        // Whatever the clock of the file system is.
+        file.set_modified(UNIX_EPOCH).unwrap();
+        assert_eq!(hash_small(&opened), Err(HashError::Changed));
+    }
+}
