@@ -294,6 +294,8 @@ fn attributes_are_kept_and_the_inode_of_a_hard_link_is_not_touched() {
     let landing = Landing { modified, executable: Some(true), ..Landing::default() };
     let mut incoming = Incoming::begin(&folder, &path("a"), landing).unwrap();
     send(&mut incoming, b"new", 0).unwrap();
+    let partial = std::fs::metadata(place.path().join(&incoming.temporary.name)).unwrap();
+    assert_eq!(partial.mode() & 0o077, 0, "nobody reads meanwhile what nobody may read later");
     incoming.finish(3, None).unwrap();
     let metadata = std::fs::metadata(place.path().join("a")).unwrap();
     assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (-100_000_000, 250));
