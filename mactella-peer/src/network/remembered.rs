@@ -135,4 +135,16 @@ mod tests {
             assert_eq!(*Remembered::open(scratch.path()).list(), List::default());
         }
     }
+
+    #[test]
+    fn a_file_past_the_limit_is_an_empty_list_whatever_it_says() {
+        let scratch = tempfile::tempdir().unwrap();
+        let list = "{\"known\":[\"host:1\"],\"learned\":[]}";
+        let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
+        for (length, known) in [(limit, 1), (limit + 1, 0)] {
+            fs::write(scratch.path().join(FILE_NAME), list.to_owned() + &" ".repeat(length - list.len()))
+                .unwrap();
+            assert_eq!(Remembered::open(scratch.path()).list().known.len(), known, "{length} bytes");
+        }
+    }
 }

@@ -220,3 +220,25 @@ impl Owner {
         self.overlay.peers().iter().any(|peer| peer.known && peer.dialling)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn one_search_more_than_the_limit_displaces_the_oldest() {
+        let mut collectors = Collectors::default();
+        let (found, results) = unbounded();
+        for number in 0..=COLLECTORS_MAX as u128 {
+            collectors.add(FloodId(number), Results::Peers(found.clone()));
+        }
+        assert_eq!(collectors.0.len(), COLLECTORS_MAX);
+        let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        for number in 0..=COLLECTORS_MAX as u128 {
+            collectors.peer(FloodId(number), (address, 1), false);
+        }
+        assert_eq!(results.len(), COLLECTORS_MAX);
+        assert!(!collectors.0.contains_key(&FloodId(0)), "the oldest one is forgotten");
+    }
+}
