@@ -59,7 +59,27 @@ fn greetings() -> Vec<(Vec<u8>, String, Must)> {
     let mut from_a_client = example_of("welcome");
     from_a_client["role"] = json!("client");
     all.push((bytes_of(&from_a_client), "a welcome of a client".to_owned(), Must::Fail));
+    all.extend(welcomes_at_limits());
     all
+}
+
+/// Welcomes with a value at a limit, which is taken, and one past it.
+fn welcomes_at_limits() -> impl Iterator<Item = (Vec<u8>, String, Must)> {
+    let agent = |length: usize| json!("a".repeat(length));
+    let features = |count: usize| json!(vec!["search"; count]);
+    let values = [
+        ("/agent", agent(128), agent(129)),
+        ("/features", features(64), features(65)),
+        ("/limits/section_bytes_max", json!(1), json!(0)),
+        ("/limits/requests_in_flight_max", json!(1), json!(0)),
+    ];
+    values.into_iter().flat_map(|(field, at, past)| {
+        [(at, Must::BeTaken), (past, Must::Fail)].map(|(value, must)| {
+            let mut welcome = example_of("welcome");
+            *welcome.pointer_mut(field).unwrap() = value;
+            (bytes_of(&welcome), format!("a welcome at the limit of {field}: {welcome}"), must)
+        })
+    })
 }
 
 #[test]
