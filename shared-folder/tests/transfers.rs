@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
-use wire::digest::Digest;
+use wire::digest::{Digest, piece_value};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::{Admission, Service};
@@ -272,8 +272,8 @@ const WELCOME: &str = r#"{"v":1,"type":"welcome","version":1,"agent":"liar","rol
 const READING: &str = r#"{"v":1,"type":"reading","id":1,"entry":{"path":"a","kind":"text","byte_count":5,"modified":"2026-11-20T12:00:00Z"},"byte_count":5}"#;
 const END: &str = r#"{"v":1,"type":"end","id":1,"byte_count":5,"digest":"ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f"}"#;
 
-/// A serving end that answers the first request after `hello` with exactly these bytes.
-fn liar(answer: Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
+/// A serving end that answers the requests after `hello` with exactly these bytes.
+fn liar(answers: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let lying = move || {
@@ -281,9 +281,11 @@ fn liar(answer: Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
         let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
         lines.next().unwrap().unwrap();
         writeln!(socket, "{WELCOME}").unwrap();
-        if lines.next().is_some() {
-            // The other end may leave before it has read all lies.
-            let _ = socket.write_all(&answer);
+        for answer in answers {
+            if lines.next().is_some() {
+                // The other end may leave before it has read all lies.
+                let _ = socket.write_all(&answer);
+            }
         }
         // Until the other end has had enough.
         let _ = lines.next();
@@ -297,7 +299,7 @@ fn fetch_from_liar(answer: &str) -> (FetchError, TempDir) {
 }
 
 fn fetch_version_from_liar(answer: &str, version: Option<Digest>) -> (FetchError, TempDir) {
-    let (address, thread) = liar(answer.as_bytes().to_vec());
+    let (address, thread) = liar(vec![answer.as_bytes().to_vec()]);
     let (local, source) = (tempfile::tempdir().unwrap(), SharedPath::parse("a").unwrap());
     let entry = wire::message::Entry {
         path: "a".into(),
@@ -348,6 +350,71 @@ fn promise_2_bytes_without_their_digest_leave_nothing_behind() {
     let (error, local) = fetch_from_liar(&format!("{}{END}\n", section(0, "hellO")));
     assert!(matches!(error, FetchError::WrongDigest { .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn promise_2_what_went_to_an_output_without_its_digest_is_no_success() {
+    let other = format!(r#","file_digest":"{}"}}"#, Digest::of(b"other"));
+    let reading_of_other = READING.strip_suffix('}').unwrap().to_owned() + &other;
+    let end_of_other = END.strip_suffix('}').unwrap().to_owned() + &other;
+    let hello = section(0, "hello");
+    for lie in [
+        format!("{}{END}\n", section(0, "hellO")),
+        format!("{}{END}\n", hello.replace(READING, &reading_of_other)),
+        format!("{hello}{end_of_other}\n"),
+    ] {
+        let (address, thread) = liar(vec![lie.clone().into_bytes()]);
+        let mut remote = remote_at(address);
+        let source = SharedPath::parse("a").unwrap();
+        let error = fetch_to(&mut remote, &source, &mut |_| Ok(()), &Unwatched).unwrap_err();
+        assert!(matches!(error, FetchError::WrongDigest { .. }), "{lie:?}: {error:?}");
+        remote.abandon();
+        thread.join().unwrap();
+    }
+}
+
+/// One line with a payload of one section, and its end with the digest of these very bytes.
+fn payload(line: &str, (id, offset): (u64, usize), bytes: &[u8]) -> Vec<u8> {
+    let (byte_count, digest) = (bytes.len(), Digest::of(bytes));
+    let section =
+        format!(r#"{{"v":1,"type":"section","id":{id},"offset":{offset},"byte_count":{byte_count}}}"#);
+    let end = format!(r#"{{"v":1,"type":"end","id":{id},"byte_count":{byte_count},"digest":"{digest}"}}"#);
+    [format!("{line}\n{section}\n").as_bytes(), bytes, format!("{end}\n").as_bytes()].concat()
+}
+
+#[test]
+fn promise_2_ranges_that_are_not_of_the_file_do_not_complete_what_is_here() {
+    let (theirs, ours, lie) = (content(2 * MIB, 1), content(2 * MIB, 2), content(MIB, 3));
+    let here = [&theirs[..MIB], &ours[MIB..]].concat();
+    let (digest, length) = (Digest::of(&theirs), theirs.len());
+    let list = format!(
+        r#"{{"v":1,"type":"piece_list","id":1,"byte_count":{length},"digest":"{digest}","piece_count":2}}"#
+    );
+    let values = [piece_value(0, &theirs[..MIB]), piece_value(1, &theirs[MIB..])].concat();
+    let entry =
+        READING.replace(r#""id":1"#, r#""id":2"#).replace(r#""byte_count":5,"#, r#""byte_count":2097152,"#);
+    let reading = entry.replace(
+        r#"},"byte_count":5}"#,
+        r#"},"byte_count":1048576,"ranges":[{"offset":1048576,"byte_count":1048576}]}"#,
+    );
+    for (bytes, is_honest) in [(&lie[..], false), (&theirs[MIB..], true)] {
+        let answers = vec![payload(&list, (1, 0), &values), payload(&reading, (2, MIB), bytes)];
+        let (address, thread) = liar(answers);
+        let pair = Pair::new();
+        pair.put_local("a", &here);
+        pair.put("a", &theirs);
+        let wanted = pair.wanted(&mut pair.remote(), "a");
+        let mut remote = remote_at(address);
+        let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched);
+        if is_honest {
+            assert_eq!(fetched.unwrap().digest, digest);
+        } else {
+            assert!(matches!(fetched, Err(FetchError::WrongDigest { .. })), "{fetched:?}");
+            assert!(pair.local("a") == here);
+        }
+        remote.abandon();
+        thread.join().unwrap();
+    }
 }
 
 #[test]
