@@ -55,6 +55,20 @@ fn a_name_taken_by_other_content_is_kept_unless_it_is_to_be_replaced() {
 }
 
 #[test]
+fn a_name_taken_by_other_content_of_the_same_length_is_taken_too() {
+    for length in [4, 2 * PIECE_BYTES] {
+        let (theirs, ours) = (bytes("theirs", length), bytes("ours", length));
+        let (holder, getter) = holder_and_getter("song.mp3", &theirs);
+        getter.scratch().put("song.mp3", &ours);
+        let command = get("song.mp3", &holder);
+        getter.attach(&[&command]).expect_error("exists", 1);
+        assert!(getter.scratch().shared("song.mp3") == ours);
+        getter.attach(&[&command.replace("GET ", "GET --replace ")]).expect_done();
+        assert!(getter.scratch().shared("song.mp3") == theirs);
+    }
+}
+
+#[test]
 fn a_name_taken_by_the_same_content_is_fine() {
     let content = bytes("song", 2 * PIECE_BYTES);
     let (holder, getter) = holder_and_getter("song.mp3", &content);
