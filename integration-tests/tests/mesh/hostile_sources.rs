@@ -2,14 +2,16 @@
 //! under its own name.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
 use integration_tests::content::digest;
 use integration_tests::imposter::Imposter;
-use integration_tests::peer;
+use integration_tests::neighbour::{Neighbour, result};
 use integration_tests::peer::Peer;
 use integration_tests::scratch::{CANARY, tree_digest};
 use integration_tests::session::{Session, line_of, section_of};
+use integration_tests::{peer, server};
 use serde_json::{Value, json};
 
 const CONTENT: &[u8] = b"planted";
@@ -132,5 +134,24 @@ fn a_name_that_leads_elsewhere_is_not_asked_for() {
         assert_ne!(outcome.code, 0, "{path}: {outcome:?}");
         assert!(!outcome.text().contains(CANARY), "{outcome:?}");
     }
+    assert!(names_in_share(&peer).is_empty());
+}
+
+#[test]
+fn a_holder_of_another_version_than_the_search_told_is_no_source_and_an_absence_hides_no_lie() {
+    let (peer, holder) = (peer!().start(), server!().file("some song.mp3", b"other").start());
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut owner = Neighbour::open(peer.address());
+    let mut get = peer.start_attached(&["--json", "--wait", "2s"], &["GET \"some song\""]);
+    let id = owner.hear_a("search")["search_id"].as_str().unwrap().to_owned();
+    // The nearer one is tried first.
+    for (hops, address) in [(1, holder.address()), (2, nobody)] {
+        let mut told = result(&id, "some song.mp3");
+        told["files"][0]["digest"] = json!(digest(b"wanted"));
+        (told["hops"], told["address"]) = (json!(hops), json!(address.to_string()));
+        owner.send(&told);
+    }
+    assert_eq!(get.exit_code(), 4, "{}", get.output.text());
+    assert!(get.output.text().contains("digest_mismatch"), "{}", get.output.text());
     assert!(names_in_share(&peer).is_empty());
 }
