@@ -19,7 +19,7 @@ pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Status};
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use base::Base;
-use rustix::fs::{Mode, fchmod, fstat, ftruncate, futimens};
+use rustix::fs::{Mode, fstat, ftruncate, futimens};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -317,20 +317,12 @@ impl<'a> Incoming<'a> {
         Ok((actual, pieces))
     }
 
-    fn give_attributes(&self, byte_count: u64) -> Result<(), LandingError> {
+    fn give_attributes(&mut self, byte_count: u64) -> Result<(), LandingError> {
+        let old = self.old.map(|old| old.permissions);
+        self.temporary.give_permissions(old, self.landing.executable)?;
         let file = &self.temporary.file;
         if self.temporary.byte_count > byte_count {
             ftruncate(file, byte_count).map_err(FolderError::from)?;
-        }
-        let kept = match (self.old, self.landing.executable) {
-            (Some(old), _) => Some(old.permissions),
-            // As the umask made it: only then is it worth asking.
-            (None, Some(true)) => Some(fstat(file).map_err(FolderError::from)?.st_mode & 0o777),
-            (None, _) => None,
-        };
-        if let Some(kept) = kept {
-            let wanted = with_executable(kept, self.landing.executable);
-            fchmod(file, Mode::from_raw_mode(wanted)).map_err(FolderError::from)?;
         }
         if let Some(modified) = self.landing.modified {
             futimens(file, &temporary::times(modified)).map_err(FolderError::from)?;
@@ -413,15 +405,6 @@ fn fill(bytes: &mut impl SectionSource, target: &mut [u8]) -> (usize, Result<(),
         }
     }
     (count, Ok(()))
-}
-
-/// Whoever may read may run, as in `chmod a+X`; setuid and its like never arrive here.
-fn with_executable(permissions: u32, executable: Option<bool>) -> u32 {
-    match executable {
-        Some(true) => permissions | (permissions & 0o444) >> 2,
-        Some(false) => permissions & !0o111,
-        None => permissions,
-    }
 }
 
 #[cfg(test)]

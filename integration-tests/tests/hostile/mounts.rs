@@ -202,6 +202,27 @@ fn a_disk_that_is_full_keeps_the_old_file_and_serves_the_next_upload() {
 }
 
 #[test]
+fn small_files_that_only_fit_one_after_the_other_all_land_when_they_are_sent_together() {
+    let setup = server!().file("full/under", b"");
+    let Some(server) = start_with("mount -t tmpfs -o size=1m none full", setup) else { return };
+    let mut session = server.session();
+    let content = |index: usize, seed: &str| bytes(&format!("{seed} {index}"), 40_000);
+    for seed in ["old", "new"] {
+        let ids: Vec<u64> = (0..20).map(|_| session.next_id()).collect();
+        let write = |(index, id): (usize, &u64)| {
+            integration_tests::upload::small_write(*id, &format!("full/f{index}"), &content(index, seed))
+        };
+        let all: Vec<u8> = ids.iter().enumerate().flat_map(write).collect();
+        let sent = session.send_meanwhile(all);
+        for (index, id) in ids.iter().enumerate() {
+            assert_eq!(session.answer(*id)["type"], "written", "{seed} {index}");
+        }
+        assert!(sent.join().unwrap());
+    }
+    assert!((0..20).all(|index| session.read_file(&format!("full/f{index}")) == content(index, "new")));
+}
+
+#[test]
 fn a_file_system_mounted_read_only_is_served_and_not_changed() {
     let setup = server!().file("fixed/under", b"").file("a.txt", b"a");
     let mounts = "mount -t tmpfs none fixed; mkdir fixed/in; printf old > fixed/in/b.txt; mount -o remount,bind,ro fixed";

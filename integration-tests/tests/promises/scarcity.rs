@@ -6,7 +6,9 @@ use integration_tests::content::{PIECE_BYTES, bytes, digest};
 use integration_tests::patience::eventually;
 use integration_tests::server::Server;
 use integration_tests::session::{PROCESS_ID, Session, hello, line_of};
-use integration_tests::upload::{assert_written, begin_large, end, send_pieces, write, write_file};
+use integration_tests::upload::{
+    assert_written, begin_large, end, send_pieces, small_write, write, write_file,
+};
 use integration_tests::{privilege, server};
 use serde_json::json;
 
@@ -62,6 +64,23 @@ fn a_server_without_descriptors_serves_those_it_has_and_recovers() {
     assert_eq!(next.read_file("a.txt"), b"hello");
     assert_eq!(first.read_file("a.txt"), b"hello");
     write_file(&mut first, "b.txt", b"still here");
+}
+
+#[test]
+fn small_files_that_wait_for_each_other_never_use_up_the_descriptors() {
+    const FILE_COUNT: usize = 200;
+    let server = server!().after_shell("ulimit -n 96").file("folder/under", b"").start();
+    let mut sessions: Vec<_> = (0..4).map(|_| server.session()).collect();
+    let mut under_way = Vec::new();
+    for (number, session) in sessions.iter_mut().enumerate() {
+        let ids: Vec<u64> = (0..FILE_COUNT).map(|_| session.next_id()).collect();
+        let all = ids.iter().flat_map(|id| small_write(*id, &format!("folder/{number}-{id}"), b"small"));
+        under_way.push((session.send_meanwhile(all.collect()), ids));
+    }
+    for (session, (sent, ids)) in sessions.iter_mut().zip(under_way) {
+        ids.iter().for_each(|id| assert_eq!(session.answer(*id)["type"], "written"));
+        assert!(sent.join().unwrap());
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::sync::sync_file_system;
 use super::target;
 use super::{Incoming, Landed, LandingError, Step, run_step};
-use crate::folder::{FolderError, FolderHandle, Identity, Inode, rename_at};
+use crate::folder::{FolderError, FolderHandle, Identity, Inode, Status, rename_at};
 use rustix::fs::{fstat, fsync};
 use std::collections::HashMap;
 use std::io;
@@ -92,6 +92,12 @@ impl Arrived<'_> {
         self.byte_count
     }
 
+    /// Whether the file system has that many free bytes, or does not tell.
+    #[must_use]
+    pub fn has_free_space(&self, byte_count: u64) -> bool {
+        target::free_bytes(self.incoming.folder.as_fd()).is_none_or(|free| free >= byte_count)
+    }
+
     /// Whether the other lands under the same name, whatever ways lead there.
     #[must_use]
     pub fn has_target_of(&self, other: &Incoming<'_>) -> bool {
@@ -131,8 +137,10 @@ impl Incoming<'_> {
 
     fn rename_in_one_step(&mut self) -> Result<Identity, LandingError> {
         let gate = self.target.gate();
+        let now = self.check_still_there().map_err(|error| target::lost_folder(error, &self.landing))?;
+        // What it replaces may be another file than at the beginning, or have been made private since.
+        self.temporary.give_permissions(now.map(|now| now.permissions), self.landing.executable)?;
         let lost = |error| target::lost_folder(error, &self.landing);
-        self.check_still_there().map_err(lost)?;
         let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
         let renamed = run_step(&self.landing.probe, Step::Rename, || {
             rename_at((folder, from), (folder, to), !self.landing.new)
@@ -144,8 +152,8 @@ impl Incoming<'_> {
     }
 
     /// Whether the folder still is where the path says, what has the target's name may still be replaced, and the
-    /// temporary file is still the one that was written: otherwise `written` would not be true.
-    fn check_still_there(&self) -> Result<(), LandingError> {
+    /// temporary file is still the one that was written: otherwise `written` would not be true. Gives what it will replace.
+    fn check_still_there(&self) -> Result<Option<Status>, LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
         let place = self.target.place(&self.path)?;
         if let FolderHandle::Below(_) = &self.folder {
@@ -154,8 +162,8 @@ impl Incoming<'_> {
                 return Err(moved());
             }
         }
-        target::look(self.target, &place, &self.path, &self.landing)?;
+        let now = target::look(self.target, &place, &self.path, &self.landing)?;
         let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
-        if is_ours { Ok(()) } else { Err(moved()) }
+        if is_ours { Ok(now) } else { Err(moved()) }
     }
 }

@@ -31,12 +31,16 @@ pub(super) fn look(
 /// Small files are not worth the call: a full disk refuses them when they are written.
 pub(super) fn check_space(folder: BorrowedFd<'_>, byte_count: Option<u64>) -> Result<(), LandingError> {
     let Some(wanted) = byte_count.filter(|count| *count > PIECE_BYTES) else { return Ok(()) };
-    let free = rustix::fs::fstatvfs(folder).map_err(FolderError::from)?;
-    // A few file systems report no size at all.
-    if free.f_blocks > 0 && free.f_bavail.saturating_mul(free.f_frsize) < wanted {
-        return Err(FolderError::NoSpace.into());
+    match free_bytes(folder) {
+        Some(free) if free < wanted => Err(FolderError::NoSpace.into()),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Free bytes of the file system; none where it does not tell, as a few report no size at all.
+pub(super) fn free_bytes(folder: BorrowedFd<'_>) -> Option<u64> {
+    let status = rustix::fs::fstatvfs(folder).ok().filter(|status| status.f_blocks > 0)?;
+    Some(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
 /// What is missing when a landing finds something missing is its folder, and with it the version that it was to

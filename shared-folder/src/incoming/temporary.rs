@@ -4,8 +4,8 @@ use super::LandingError;
 use crate::folder::{FolderError, Inode};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat, openat, statat,
-    unlinkat,
+    AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, flock, fstat, openat,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -24,6 +24,13 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 static PROCESS: LazyLock<u64> =
     LazyLock::new(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
 
+/// The bits that new files do not get; the system tells them only to who changes them, but for this file of Linux.
+static UMASK: LazyLock<u32> = LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    umask.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(0o022)
+});
+
 /// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
 #[derive(Debug)]
 pub(super) struct Temporary {
@@ -31,6 +38,10 @@ pub(super) struct Temporary {
     pub(super) name: String,
     /// Its length: of what an earlier landing left, or of what was written now.
     pub(super) byte_count: u64,
+    /// Its mode now, with the bits that give rights to whoever runs it.
+    pub(super) mode: u32,
+    /// The mode that a new file gets here; none where this one was made for another purpose.
+    new_mode: Option<u32>,
     fate: Fate,
 }
 
@@ -57,7 +68,10 @@ impl Temporary {
             let name = format!("{}{number}", own_prefix());
             let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
             lock(&file)?;
-            return Ok(Self { file: File::from(file), name, byte_count: 0, fate: Fate::Remove });
+            let mode = fstat(&file).map_err(FolderError::from)?.st_mode & 0o7777;
+            let new_mode = (!replaces).then_some(mode);
+            let file = File::from(file);
+            return Ok(Self { file, name, byte_count: 0, mode, new_mode, fate: Fate::Remove });
         }
         let name = kept_name(name);
         for _ in 0..ATTEMPTS_MAX {
@@ -65,13 +79,14 @@ impl Temporary {
             lock(&file)?;
             if is_still(folder, &name, &file) {
                 let stat = fstat(&file).map_err(FolderError::from)?;
-                if stat.st_nlink > 1 {
-                    // Not ours alone: what is written to it would show under another name too.
+                if stat.st_nlink > 1 || stat.st_uid != rustix::process::geteuid().as_raw() {
+                    // Not ours alone: what is written to it would show under another name, or be another user's.
                     unlinkat(folder, &name, AtFlags::empty()).map_err(FolderError::from)?;
                     continue;
                 }
                 let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
-                return Ok(Self { file: File::from(file), name, byte_count, fate: Fate::Keep });
+                let (file, mode) = (File::from(file), stat.st_mode & 0o7777);
+                return Ok(Self { file, name, byte_count, mode, new_mode: None, fate: Fate::Keep });
             }
         }
         Err(FolderError::Unsteady.into())
@@ -81,6 +96,21 @@ impl Temporary {
     pub(super) fn is_still_named(&self, folder: BorrowedFd<'_>) -> bool {
         let named = statat(folder, &self.name, AtFlags::SYMLINK_NOFOLLOW);
         matches!((named, fstat(&self.file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
+    }
+
+    /// Gives it the permissions of `old`, or those of a new file, with or without the executable bit.
+    pub(super) fn give_permissions(
+        &mut self,
+        old: Option<u32>,
+        executable: Option<bool>,
+    ) -> Result<(), FolderError> {
+        let kept = old.or(self.new_mode).unwrap_or_else(|| 0o666 & !*UMASK);
+        let wanted = with_executable(kept, executable);
+        if wanted != self.mode {
+            fchmod(&self.file, Mode::from_raw_mode(wanted))?;
+            self.mode = wanted;
+        }
+        Ok(())
     }
 
     /// Nothing of it will be kept.
@@ -138,4 +168,13 @@ pub(super) fn times(modified: Timestamp) -> Timestamps {
 
 fn open_flags() -> OFlags {
     OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+}
+
+/// Whoever may read may run, as in `chmod a+X`; setuid and its like never arrive here.
+fn with_executable(permissions: u32, executable: Option<bool>) -> u32 {
+    match executable {
+        Some(true) => permissions | (permissions & 0o444) >> 2,
+        Some(false) => permissions & !0o111,
+        None => permissions,
+    }
 }

@@ -10,7 +10,9 @@ use crate::catalogue::Hashed;
 use crate::incoming::{
     Arrived, Incoming, Landed, LandingError, SectionSource, Step, Syncing, land, run_step,
 };
+use rustix::process::{Resource, getrlimit};
 use std::io;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use wire::connection::{ReceiveError, SectionBytes, Sender};
@@ -24,7 +26,10 @@ use wire::path::SharedPath;
 /// the other half meanwhile; more would gain little.
 pub(super) const GROUP_FILES_MAX: usize = REQUESTS_IN_FLIGHT_MAX / 2;
 /// Files that wait in all sessions of a share, as each holds up to two descriptors. Exceeded: a group lands as it is.
+/// Fewer, where the process may have fewer descriptors: they hold a quarter of them.
 const WAITING_FILES_MAX: usize = 512;
+/// Where there is less free space, a file lands by itself: only then that of the one it replaces is free again.
+const SPARE_BYTES_MIN: u64 = 32 << 20;
 /// So many files and more are worth a sync of the whole file system.
 const TOGETHER_FILES_MIN: usize = 8;
 
@@ -80,9 +85,10 @@ impl<'a> Group<'a> {
         let place = Place(&host.share.waiting_files);
         let in_all = place.0.fetch_add(1, Ordering::Relaxed) + 1;
         let is_large = arrived.byte_count() > SMALL_WRITE_BYTES_MAX;
+        let has_spare_space = arrived.has_free_space(SPARE_BYTES_MIN);
         self.arrived.push(arrived);
         self.rests.push(Rest { id, path, begun, _registered: registered, _place: place });
-        is_large || self.rests.len() >= GROUP_FILES_MAX || in_all > WAITING_FILES_MAX
+        is_large || self.rests.len() >= GROUP_FILES_MAX || in_all > waiting_files_max() || !has_spare_space
     }
 
     /// Lands all, and answers them in their order.
@@ -112,6 +118,13 @@ impl<'a> Group<'a> {
         }
         landed
     }
+}
+
+/// How many files may wait in all sessions.
+fn waiting_files_max() -> usize {
+    static DESCRIPTORS_MAX: LazyLock<u64> =
+        LazyLock::new(|| getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX));
+    usize::try_from(*DESCRIPTORS_MAX / 8).unwrap_or(usize::MAX).min(WAITING_FILES_MAX)
 }
 
 impl Rest<'_> {
@@ -151,7 +164,8 @@ impl SectionSource for Attentive<'_, '_> {
     }
 
     fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
-        if !self.group.is_empty() && !self.bytes.is_ready() {
+        let somebody_waits = !self.group.is_empty() || self.ends.sender.has_gathered();
+        if somebody_waits && !self.bytes.is_ready() {
             self.group.land(&mut self.ends).map_err(|end| lost(&end))?;
             self.ends.sender.flush().map_err(|error| ReceiveError::Lost(io::Error::other(error)))?;
         }
@@ -199,12 +213,12 @@ mod tests {
     fn the_last_file_that_may_wait_in_all_sessions_waits_and_one_more_lands_its_group() {
         let place = tempfile::tempdir().unwrap();
         let host = host(&place);
-        host.share.waiting_files.store(WAITING_FILES_MAX - 1, Ordering::Relaxed);
+        host.share.waiting_files.store(waiting_files_max() - 1, Ordering::Relaxed);
         let mut group = Group::default();
         assert!(!add(&mut group, &host, "a"));
         assert!(add(&mut group, &host, "b"));
         drop(group);
-        assert_eq!(host.share.waiting_files.load(Ordering::Relaxed), WAITING_FILES_MAX - 1);
+        assert_eq!(host.share.waiting_files.load(Ordering::Relaxed), waiting_files_max() - 1);
     }
 
     #[test]

@@ -99,17 +99,22 @@ impl<'a> Session<'a> {
         Ok(Admitted { path, incoming, registered })
     }
 
-    /// Opens the landing. One that waits under the same name lands before, so that this one meets it.
+    /// Opens the landing. What waits lands before, where it has the same name, so that this one meets it; and wherever
+    /// this one is refused: what waits may be what it wants, or hold the descriptors and the space that it needs.
     fn begin(
         &mut self,
         path: &SharedPath,
         landing: Landing,
     ) -> Result<(Incoming<'a>, Option<Registered<'a>>), Stop> {
-        let (incoming, registered) = self.begin_now(path, landing.clone())?;
-        if !self.group.has_target_of(&incoming) {
-            return Ok((incoming, registered));
+        let begun = self.begin_now(path, landing.clone());
+        let meets_a_waiting_one = match &begun {
+            Ok((incoming, _)) => self.group.has_target_of(incoming),
+            Err(_) => !self.group.is_empty(),
+        };
+        if !meets_a_waiting_one {
+            return Ok(begun?);
         }
-        drop((incoming, registered));
+        drop(begun);
         self.land_group().map_err(Stop::End)?;
         Ok(self.begin_now(path, landing)?)
     }

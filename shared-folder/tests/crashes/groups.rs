@@ -256,6 +256,41 @@ fn a_group_in_the_midst_of_other_requests_is_answered_in_order_and_seen_by_them(
     assert_eq!(std::fs::read(share.path().join("f3")).unwrap(), b"newer");
 }
 
+#[test]
+fn a_refusal_and_what_was_answered_before_it_are_not_held_back_by_half_a_section() {
+    let share = group_share();
+    let service = service(share.path(), None);
+    let next = small_write(4, "f4", &content(3000, 1), "");
+    for half in [next.len() - 2500, next.len() - 1000] {
+        let mut talk = Talk::open(service.address());
+        let mut sent = small_write(1, "f1", b"x", "");
+        let wrong = format!(",\"digest\":\"{}\"", "0".repeat(64));
+        sent.extend(small_write(2, "f2", b"x", &wrong));
+        sent.extend(b"{\"v\":1,\"type\":\"stat\",\"id\":3,\"path\":\"f1\"}\n");
+        sent.extend_from_slice(&next[..half]);
+        talk.send(&sent);
+        let answers: Vec<_> = (0..3).map(|_| talk.brief().unwrap().1).collect();
+        assert_eq!(answers, ["written", "digest_mismatch", "found"]);
+        talk.send(&next[half..]);
+        assert_eq!(talk.brief(), Some((4, "written".into())));
+    }
+}
+
+#[test]
+fn a_link_to_what_still_waits_is_met_as_if_that_had_landed() {
+    for (more, answer) in [("", "written"), (",\"new\":true", "exists")] {
+        let share = group_share();
+        std::os::unix::fs::symlink("a", share.path().join("l")).unwrap();
+        let service = service(share.path(), None);
+        let mut talk = Talk::open(service.address());
+        let mut sent = small_write(1, "a", b"first", ",\"executable\":true");
+        sent.extend(small_write(2, "l", b"second", more));
+        talk.send(&sent);
+        assert_eq!(talk.brief(), Some((1, "written".into())));
+        assert_eq!(talk.brief(), Some((2, answer.into())));
+    }
+}
+
 /// Wherever the client stops sending, what it sent before is answered without another byte.
 #[test]
 fn nobody_waits_for_an_answer_because_the_next_request_is_only_half_there() {

@@ -83,6 +83,12 @@ impl Sender {
         self.flush()
     }
 
+    /// Whether something has gathered that was not sent yet.
+    #[must_use]
+    pub fn has_gathered(&self) -> bool {
+        !self.gathered.is_empty()
+    }
+
     /// Sends what was gathered.
     ///
     /// # Errors
