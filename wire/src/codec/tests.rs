@@ -166,3 +166,11 @@ proptest! {
         let _ = decode::<Request>(&line);
     }
 }
+
+#[test]
+fn brackets_within_a_text_are_no_nesting_whatever_is_escaped_there() {
+    for text in [r#"\"[[[[[[[[[["#, r#"\\\"{{{{{{{{{{"#, r#"]]\\"#, "[[[[[[[[[["] {
+        let line = format!(r#"{{"v":1,"type":"list","id":1,"path":"{text}"}}"#);
+        assert!(decode::<Request>(line.as_bytes()).is_ok(), "{line}");
+    }
+}
