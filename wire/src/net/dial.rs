@@ -140,4 +140,17 @@ mod tests {
         let error = dial(&address, PATIENCE, false, &Wake::new().unwrap()).unwrap_err();
         assert!(error.to_string().contains("refused"), "{error}");
     }
+
+    #[test]
+    fn beyond_loopback_nobody_is_dialled_in_plain_text_unless_it_is_wanted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        // Not a number of loopback, and yet it leads nowhere else.
+        let address = Address::from(SocketAddr::from(([0, 0, 0, 0], listener.local_addr().unwrap().port())));
+        let wake = Wake::new().unwrap();
+        let refused = dial(&address, PATIENCE, false, &wake);
+        assert!(matches!(refused, Err(DialError::PlainBeyondLoopback { .. })));
+        assert!(listener.accept().is_err(), "nobody was contacted");
+        assert!(dial(&address, PATIENCE, true, &wake).is_ok());
+    }
 }
