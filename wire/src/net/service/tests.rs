@@ -89,6 +89,17 @@ fn one_connection_past_the_limit_is_refused_as_busy_and_admitted_later() {
 }
 
 #[test]
+fn who_is_refused_is_told_so_however_many_were_refused_before() {
+    let (service, has_begun, let_go) = holding(1);
+    let _first = open(&service).unwrap();
+    has_begun.recv().unwrap();
+    let is_told = |_: &u32| refusal(open(&service)) == Some(ErrorCode::Busy);
+    // Some may find as many refusals under way as there may be at once; the next does not.
+    assert_eq!((0..1000).filter(is_told).take(100).count(), 100);
+    let_go.send(()).unwrap();
+}
+
+#[test]
 fn promise_7_a_drain_waits_for_the_running_request_and_refuses_newcomers() {
     let (service, has_begun, let_go) = holding(4);
     let _connection = open(&service).unwrap();
