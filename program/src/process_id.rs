@@ -107,4 +107,21 @@ mod tests {
         }
         assert!(is_id(ProcessId::kept_in(&StateFolder::nowhere("a")).unwrap().as_str()));
     }
+
+    #[test]
+    fn the_kept_id_is_read_by_nobody_else_and_no_link_is_followed_to_it() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let place = tempfile::tempdir().unwrap();
+        let state = StateFolder::open_shared(place.path());
+        let kept = ProcessId::kept_in(&state).unwrap();
+        let path = place.path().join(FILE_NAME);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(kept);
+        let elsewhere = place.path().join("elsewhere");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        std::fs::write(&elsewhere, "mine").unwrap();
+        symlink(&elsewhere, &path).unwrap();
+        ProcessId::kept_in(&state).unwrap();
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"mine");
+    }
 }
