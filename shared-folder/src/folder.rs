@@ -27,6 +27,10 @@ use wire::timestamp::Timestamp;
 /// How often one name is looked at again because it became something else between two calls. Exceeded: `Unsteady`.
 pub(crate) const LOOKS_MAX: usize = 64;
 
+/// Says of what stands at a name whether it may be changed; true of a folder, and not of a link to one. It is asked in
+/// one step with the change.
+pub type Permit<'a> = &'a dyn Fn(bool) -> Result<(), FolderError>;
+
 /// An open directory, and what lies in it that is not shared.
 #[derive(Debug)]
 pub struct Folder {

@@ -1,6 +1,8 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
-use super::{Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Place, Shape, Status, beneath, is_link};
+use super::{
+    Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Permit, Place, Shape, Status, beneath, is_link,
+};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, linkat, mkdirat, renameat,
@@ -69,13 +71,14 @@ impl Folder {
         from: &SharedPath,
         to: &SharedPath,
         replace: bool,
+        permit: Permit<'_>,
     ) -> Result<Renamed<'_>, FolderError> {
         // Where both ways are wrong, it is the first that is told.
         self.place(from)?;
         let gate = self.gate();
         let (target, source) = self.in_place(to, |target| {
             let source = self.place(from)?;
-            self.rename_in((&source, target), to, replace)?;
+            self.rename_in((&source, target), to, replace, permit)?;
             Ok::<_, FolderError>(source)
         })?;
         drop(gate);
@@ -87,14 +90,17 @@ impl Folder {
         (source, target): (&Place<'_, '_>, &Place<'_, '_>),
         to: &SharedPath,
         replace: bool,
+        permit: Permit<'_>,
     ) -> Result<(), FolderError> {
         let stat = source.stat()?;
         self.refuse_hidden(&stat)?;
+        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        permit(is_folder)?;
         self.refuse_link_away(target, to)?;
         if replace && is_same_place(source, target)? {
             return Ok(());
         }
-        if replace && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        if replace && !is_folder {
             refuse_special(target)?;
         }
         rename_at((source.folder.as_fd(), source.name), (target.folder.as_fd(), target.name), replace)?;

@@ -41,6 +41,12 @@ pub enum FolderError {
     /// Something is mounted there, or the operating system uses it itself.
     #[error("something else is mounted there")]
     Mounted,
+    /// It is not shared, so nobody may change it.
+    #[error("files of that kind are not shared here")]
+    NotShared,
+    /// A folder in which something may lie that is not shared.
+    #[error("files that are not shared may lie in that folder: delete what is listed, one by one")]
+    MayHoldNotShared,
     /// A folder into itself.
     #[error("a folder cannot become part of itself")]
     IntoItself,

@@ -1,7 +1,7 @@
 //! Removing files and folders below the folder, in constant memory for any tree.
 
 use super::beneath::open_without_links;
-use super::{Folder, FolderError, Inode, LOOKS_MAX, Place};
+use super::{Folder, FolderError, Inode, LOOKS_MAX, Permit, Place};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, RawDir, fstat, statat, unlinkat};
 use rustix::io::Errno;
@@ -29,6 +29,7 @@ impl Folder {
         &self,
         path: &SharedPath,
         recursive: bool,
+        permit: Permit<'_>,
         beat: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), FolderError> {
         let place = self.place(path)?;
@@ -39,6 +40,8 @@ impl Folder {
                 return Err(FolderError::NotFound);
             }
             let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            // What becomes something else after this is not removed as what it was: the calls differ.
+            permit(is_folder)?;
             let result = if is_folder && recursive {
                 self.remove_tree(&place, &mut removed, beat)
             } else {

@@ -3,6 +3,9 @@
 use super::*;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+/// Whatever stands there may be changed.
+const ANYTHING: Permit<'static> = &|_| Ok(());
+
 fn share() -> (tempfile::TempDir, Folder) {
     let place = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(place.path().join("share/sub/deep")).unwrap();
@@ -29,10 +32,16 @@ fn promise_3_links_that_lead_outside_are_not_followed() {
         assert!(matches!(folder.open_file(&path(name)), Err(FolderError::LeadsOutside)), "{name}");
     }
     assert!(matches!(folder.make_folders(&path("up/new/folder")), Err(FolderError::LeadsOutside)));
-    assert!(matches!(folder.rename(&path("a.txt"), &path("up/x"), true), Err(FolderError::LeadsOutside)));
-    assert!(matches!(folder.rename(&path("a.txt"), &path("file"), true), Err(FolderError::LeadsOutside)));
     assert!(matches!(
-        folder.remove(&path("up/outside.txt"), true, &mut |_| true),
+        folder.rename(&path("a.txt"), &path("up/x"), true, ANYTHING),
+        Err(FolderError::LeadsOutside)
+    ));
+    assert!(matches!(
+        folder.rename(&path("a.txt"), &path("file"), true, ANYTHING),
+        Err(FolderError::LeadsOutside)
+    ));
+    assert!(matches!(
+        folder.remove(&path("up/outside.txt"), true, ANYTHING, &mut |_| true),
         Err(FolderError::LeadsOutside)
     ));
     assert_eq!(std::fs::read(place.path().join("outside.txt")).unwrap(), b"canary");
@@ -57,7 +66,10 @@ fn dangling_links_are_neither_read_nor_created_through() {
     assert!(matches!(folder.status(&path("in")), Err(FolderError::LeadsNowhere)));
     assert!(matches!(folder.make_folders(&path("in")), Err(FolderError::TakenByDeadLink)));
     assert!(folder.make_folders(&path("out/x")).is_err());
-    assert!(matches!(folder.rename(&path("a.txt"), &path("in"), true), Err(FolderError::TakenByDeadLink)));
+    assert!(matches!(
+        folder.rename(&path("a.txt"), &path("in"), true, ANYTHING),
+        Err(FolderError::TakenByDeadLink)
+    ));
     assert!(!place.path().join("ghost").exists() && !place.path().join("share/ghost").exists());
 }
 
@@ -85,8 +97,8 @@ fn the_state_folder_inside_the_share_is_hidden_from_every_way_in() {
         assert!(folder.open_file(&path(name)).is_err(), "{name}");
         assert!(folder.open_folder(Some(&path(name))).is_err(), "{name}");
     }
-    assert!(folder.remove(&path("sub"), true, &mut |_| true).is_err());
-    assert!(folder.rename(&path("sub/state"), &path("mine"), false).is_err());
+    assert!(folder.remove(&path("sub"), true, ANYTHING, &mut |_| true).is_err());
+    assert!(folder.rename(&path("sub/state"), &path("mine"), false, ANYTHING).is_err());
     assert_eq!(std::fs::read(state.join("key")).unwrap(), b"secret");
     assert_eq!(folder.status(&path("a.txt")).unwrap().byte_count, 5);
 }
@@ -101,7 +113,8 @@ fn a_state_folder_elsewhere_costs_nothing() {
 fn renaming_keeps_both_ends_when_the_target_is_taken() {
     let (place, folder) = share();
     std::fs::write(place.path().join("share/c.txt"), "gamma").unwrap();
-    let rename = |from: &str, to: &str, replace| folder.rename(&path(from), &path(to), replace)?.sync();
+    let rename =
+        |from: &str, to: &str, replace| folder.rename(&path(from), &path(to), replace, ANYTHING)?.sync();
     assert!(matches!(rename("a.txt", "c.txt", false), Err(FolderError::Exists)));
     assert!(matches!(rename("a.txt", "a.txt", false), Err(FolderError::Exists)));
     assert!(rename("a.txt", "a.txt", true).is_ok());
@@ -122,8 +135,11 @@ fn removing_a_tree_follows_no_link_and_leaves_what_is_outside() {
         std::fs::create_dir_all(place.path().join(format!("share/sub/{number}/x/y"))).unwrap();
         std::fs::write(place.path().join(format!("share/sub/{number}/x/file")), "1").unwrap();
     }
-    assert!(matches!(folder.remove(&path("sub"), false, &mut |_| true), Err(FolderError::NotEmpty)));
-    folder.remove(&path("sub"), true, &mut |_| true).unwrap();
+    assert!(matches!(
+        folder.remove(&path("sub"), false, ANYTHING, &mut |_| true),
+        Err(FolderError::NotEmpty)
+    ));
+    folder.remove(&path("sub"), true, ANYTHING, &mut |_| true).unwrap();
     assert!(!place.path().join("share/sub").exists());
     assert!(place.path().join("outside.txt").exists());
 }
@@ -137,7 +153,10 @@ fn a_link_to_something_below_a_file_leads_nowhere_and_so_does_a_way_through_a_ci
     assert!(matches!(folder.make_folders(&path("blocked")), Err(FolderError::TakenByDeadLink)));
     assert!(matches!(folder.status(&path("circle")), Err(FolderError::LeadsNowhere)));
     assert!(matches!(folder.status(&path("circle/x")), Err(FolderError::NotFound)));
-    assert!(matches!(folder.rename(&path("a.txt"), &path("circle/x"), true), Err(FolderError::NoFolder)));
+    assert!(matches!(
+        folder.rename(&path("a.txt"), &path("circle/x"), true, ANYTHING),
+        Err(FolderError::NoFolder)
+    ));
 }
 
 #[test]
@@ -147,8 +166,8 @@ fn what_is_renamed_to_itself_by_another_way_stays() {
     symlink("sub", place.path().join("share/link")).unwrap();
     std::fs::hard_link(sub.join("b.txt"), place.path().join("another name")).unwrap();
     for (from, to) in [("sub/b.txt", "link/b.txt"), ("link/deep", "sub/deep"), ("sub/b.txt", "sub/b.txt")] {
-        folder.rename(&path(from), &path(to), true).unwrap().sync().unwrap();
-        assert!(matches!(folder.rename(&path(from), &path(to), false), Err(FolderError::Exists)));
+        folder.rename(&path(from), &path(to), true, ANYTHING).unwrap().sync().unwrap();
+        assert!(matches!(folder.rename(&path(from), &path(to), false, ANYTHING), Err(FolderError::Exists)));
     }
     assert_eq!(std::fs::read(sub.join("b.txt")).unwrap(), b"beta");
     assert!(sub.join("deep").is_dir());
@@ -160,10 +179,13 @@ fn a_renamed_file_replaces_no_fifo() {
     let fifo = place.path().join("share/fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
     for replace in [false, true] {
-        assert!(folder.rename(&path("a.txt"), &path("fifo"), replace).is_err());
+        assert!(folder.rename(&path("a.txt"), &path("fifo"), replace, ANYTHING).is_err());
     }
-    assert!(matches!(folder.rename(&path("a.txt"), &path("fifo"), true), Err(FolderError::NotAFile)));
-    folder.rename(&path("fifo"), &path("sub/fifo"), false).unwrap().sync().unwrap();
+    assert!(matches!(
+        folder.rename(&path("a.txt"), &path("fifo"), true, ANYTHING),
+        Err(FolderError::NotAFile)
+    ));
+    folder.rename(&path("fifo"), &path("sub/fifo"), false, ANYTHING).unwrap().sync().unwrap();
     assert!(!fifo.exists() && place.path().join("share/sub/fifo").exists());
 }
 
@@ -183,16 +205,16 @@ fn a_tree_deeper_than_any_path_can_be_removed() {
     let (a, b) = (vec!["a".repeat(200); 20].join("/"), vec!["b".repeat(200); 19].join("/"));
     folder.make_folders(&path(&a)).unwrap();
     folder.make_folders(&path(&b)).unwrap();
-    let renamed = folder.rename(&path(&"a".repeat(200)), &path(&format!("{b}/x")), false).unwrap();
+    let renamed = folder.rename(&path(&"a".repeat(200)), &path(&format!("{b}/x")), false, ANYTHING).unwrap();
     renamed.sync().unwrap();
-    folder.remove(&path(&"b".repeat(200)), true, &mut |_| true).unwrap();
+    folder.remove(&path(&"b".repeat(200)), true, ANYTHING, &mut |_| true).unwrap();
     assert!(!place.path().join("share").join("b".repeat(200)).exists());
 }
 
 /// Removes `sub`, and lets something happen as soon as a part of it is gone.
 fn remove_while(folder: &Folder, meanwhile: impl FnOnce()) -> Result<(), FolderError> {
     let mut meanwhile = Some(meanwhile);
-    folder.remove(&path("sub"), true, &mut |removed| {
+    folder.remove(&path("sub"), true, ANYTHING, &mut |removed| {
         if removed > 0
             && let Some(meanwhile) = meanwhile.take()
         {

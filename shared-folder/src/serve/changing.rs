@@ -4,9 +4,8 @@ use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
-use crate::folder::Shape;
+use crate::folder::FolderError;
 use crate::incoming::{Step, run_step};
-use wire::error_code::ErrorCode;
 use wire::message::reply::{Deleted, Made, Renamed};
 use wire::message::request::{Delete, Mkdir, Rename};
 
@@ -15,12 +14,13 @@ impl Session<'_> {
         let share = &self.host.share;
         share.check_changes_allowed()?;
         let (from, to) = (Share::path(&rename.path)?, Share::path(&rename.to)?);
-        if share.folder.status(&from).is_ok_and(|status| status.shape == Shape::File) {
-            share.check_kind_allowed(&from)?;
-            share.check_kind_allowed(&to)?;
-        }
-        let renamed =
-            run_step(&share.probe, Step::Rename, || share.folder.rename(&from, &to, rename.replace))?;
+        let permit = |is_folder: bool| match is_folder {
+            true => Ok(()),
+            false => share.check_file(&from).and_then(|()| share.check_file(&to)),
+        };
+        let renamed = run_step(&share.probe, Step::Rename, || {
+            share.folder.rename(&from, &to, rename.replace, &permit)
+        })?;
         run_step(&share.probe, Step::SyncFolder, || renamed.sync())?;
         run_step(&share.probe, Step::Reply, || Ok(()))?;
         Ok(self.connection.sender.queue(Some(id), &Renamed {})?)
@@ -30,18 +30,14 @@ impl Session<'_> {
         let share = &self.host.share;
         share.check_changes_allowed()?;
         let path = Share::path(&delete.path)?;
-        match share.folder.status(&path) {
-            Ok(status) if status.shape == Shape::File => share.check_kind_allowed(&path)?,
-            Ok(_) if delete.recursive && share.rules.kinds.is_some() => {
-                let text =
-                    "files that are not shared may lie in that folder: delete what is listed, one by one";
-                return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
-            }
-            _ => {}
-        }
+        let permit = |is_folder: bool| match is_folder {
+            true if delete.recursive && share.rules.kinds.is_some() => Err(FolderError::MayHoldNotShared),
+            true => Ok(()),
+            false => share.check_file(&path),
+        };
         let (mut pulse, mut lost) = (Pulse::new(id, share), None);
         let sender = &mut self.connection.sender;
-        let removed = share.folder.remove(&path, delete.recursive, &mut |removed| {
+        let removed = share.folder.remove(&path, delete.recursive, &permit, &mut |removed| {
             lost = pulse.beat(sender, removed, removed).err();
             lost.is_none()
         });

@@ -100,6 +100,8 @@ impl From<FolderError> for Refusal {
             | FolderError::TakenByDeadLink
             | FolderError::NotAllowed
             | FolderError::Mounted
+            | FolderError::NotShared
+            | FolderError::MayHoldNotShared
             | FolderError::OtherFileSystem => ErrorCode::NotAllowed,
             FolderError::IntoItself | FolderError::BadName => ErrorCode::BadPath,
             FolderError::ReadOnly => ErrorCode::ReadOnly,

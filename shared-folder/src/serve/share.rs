@@ -3,7 +3,7 @@
 use super::refusal::Refusal;
 use super::uploads::Uploads;
 use crate::catalogue::Catalogue;
-use crate::folder::Folder;
+use crate::folder::{Folder, FolderError};
 use crate::incoming::Probe;
 use crate::kinds::kind_of;
 use std::sync::Arc;
@@ -70,10 +70,7 @@ impl Share {
     }
 
     /// Refuses names of kinds that are not shared: they could be written but never be seen.
-    pub(super) fn check_kind_allowed(&self, path: &SharedPath) -> Result<(), Refusal> {
-        if self.shares(path.name()) {
-            return Ok(());
-        }
-        Err(Refusal::new(ErrorCode::NotAllowed, "files of that kind are not shared here"))
+    pub(super) fn check_file(&self, path: &SharedPath) -> Result<(), FolderError> {
+        if self.shares(path.name()) { Ok(()) } else { Err(FolderError::NotShared) }
     }
 }

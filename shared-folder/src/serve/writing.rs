@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         let share = &self.host.share;
         share.check_changes_allowed()?;
         let path = Share::path(&write.path)?;
-        share.check_kind_allowed(&path)?;
+        share.check_file(&path)?;
         let byte_count = write.byte_count.map(ByteCount::get);
         if share.rules.file_bytes_max.is_some_and(|max| byte_count.is_some_and(|count| count > max)) {
             return Err(too_large().into());
