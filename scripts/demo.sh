@@ -26,6 +26,8 @@ cp wire/PROTOCOL.md "$scratch/mine/trip/day one/what we agreed.md"
 head -c 48M /dev/urandom > "$scratch/mine/film.mov"
 
 say "A server serves $scratch/share"
+# It is there before anybody looks into it.
+: > "$scratch/ready"
 "$bin/ioe-server" --listen 127.0.0.1:0 --state-dir "$scratch/state" "$scratch/share" \
     > "$scratch/ready" 2> "$scratch/server.log" &
 server=$!

@@ -35,7 +35,12 @@ pids=()
 stop_all() {
     local outcome=0 pid
     for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" || outcome=1; done
+    for pid in "${pids[@]}"; do
+        # A drain ends after half a minute at the latest; what goes on after that is ended.
+        for _ in $(seq 800); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+        kill -KILL "$pid" 2>/dev/null && outcome=1
+        wait "$pid" || outcome=1
+    done
     pids=()
     return "$outcome"
 }
@@ -75,6 +80,8 @@ sockets=()
 start() {
     local number=$((${#pids[@]} + 1)) state="$scratch/state-$((${#pids[@]} + 1))" known=(--no-peer)
     [ "$number" -eq 1 ] || known=(--peer "${addresses[number - 2]}")
+    # It is there before anybody looks into it.
+    : > "$scratch/ready-$number"
     # A group of its own: Ctrl-C reaches this script, and the script drains the peers.
     set -m
     "$peer" --listen 127.0.0.1:0 "${known[@]}" --state-dir "$state" "${folders[number - 1]}" \

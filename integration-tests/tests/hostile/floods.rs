@@ -33,8 +33,9 @@ fn a_client_that_sends_requests_and_reads_nothing_is_stopped_and_timed_out() {
     let mut greedy = server.session();
     let read = |id: u64| line_of(&json!({"type": "read", "id": id, "path": "large"})).into_bytes();
     let flood: Vec<u8> = (1..=100_000).flat_map(read).collect();
-    let was_taken = greedy.try_send_raw(&flood);
-    assert!(!was_taken, "the server takes 100,000 requests of a client that reads nothing");
+    // Far more than the systems of both ends keep for them.
+    let was_taken = (0..50).all(|_| greedy.try_send_raw(&flood));
+    assert!(!was_taken, "the server takes millions of requests of a client that reads nothing");
     server.wait_until_alone();
     let grown = server.memory_peak() - before;
     assert!(grown < 32 << 20, "memory grew by {grown} bytes");
