@@ -94,6 +94,14 @@ pub enum LandingError {
         /// Where it should have begun.
         expected: u64,
     },
+    /// A section that goes on where the file has ended.
+    #[error("a section reaches to {end} in a file of {announced} bytes")]
+    PastEnd {
+        /// Where it ended.
+        end: u64,
+        /// The announced length.
+        announced: u64,
+    },
     /// The bytes did not arrive.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
@@ -237,9 +245,11 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// When it stands where none may be, does not arrive, or cannot be stored.
     pub fn section(&mut self, offset: u64, bytes: &mut impl SectionSource) -> Result<(), LandingError> {
-        let past_end =
-            self.landing.byte_count.is_some_and(|count| offset.saturating_add(bytes.left()) > count);
-        if past_end || offset < self.position {
+        let end = offset.saturating_add(bytes.left());
+        if let Some(announced) = self.landing.byte_count.filter(|count| end > *count) {
+            return Err(LandingError::PastEnd { end, announced });
+        }
+        if offset < self.position {
             return Err(LandingError::Misplaced { offset, expected: self.position });
         }
         self.fill_from_base(offset)?;
@@ -307,7 +317,9 @@ impl<'a> Incoming<'a> {
             self.fill_from_base(byte_count)?;
         }
         if self.position != byte_count || announced != byte_count {
-            return Err(LandingError::WrongLength { announced: byte_count, received: self.position });
+            // Announced twice, at the beginning and at the end: it is one of them that does not fit.
+            let announced = if self.position == byte_count { announced } else { byte_count };
+            return Err(LandingError::WrongLength { announced, received: self.position });
         }
         let hashed = self.hashing.take().and_then(Hashing::finish);
         let (actual, pieces) = hashed.ok_or(LandingError::HashLost)?;

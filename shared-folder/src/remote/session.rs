@@ -12,8 +12,8 @@ use wire::message::request::{Bye, Delete, Help, List, Mkdir, Pieces, Rename, Sea
 use wire::message::{End, Entry, Reply, Welcome};
 use wire::path::SharedPath;
 
-/// The longest time for which `working` may tell the same number: a huge file is synced in less.
-const WORKING_SAME_TIME_MAX: Duration = Duration::from_secs(600);
+/// The longest time for which `working` may tell the same number: a huge file is landed in less.
+const WORKING_SAME_TIME_MAX: Duration = Duration::from_secs(60 * 60);
 /// Sections without a byte in one payload: they mean nothing, so a payload of them alone has to end.
 pub(crate) const EMPTY_SECTIONS_MAX: usize = 64;
 /// Pieces of a list that room is made for before their values have come: what an honest list of 64 GiB has.

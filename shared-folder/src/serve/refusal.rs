@@ -152,7 +152,7 @@ impl From<LandingError> for Stop {
         let code = match error {
             LandingError::Folder(error) => return Refusal::of_change(error).into(),
             LandingError::Receive(error) => return error.into(),
-            LandingError::Misplaced { .. } => {
+            LandingError::Misplaced { .. } | LandingError::PastEnd { .. } => {
                 let message = error.to_string();
                 return Self::End(End::Fault { code: ErrorCode::BadMessage, message });
             }
