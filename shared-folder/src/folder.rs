@@ -169,7 +169,7 @@ impl Folder {
             None => root,
             Some((folder, _)) => FolderHandle::Below(self.open_folder_without_links(&root, folder)?),
         };
-        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(folder.as_fd())?)) {
+        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(folder.as_fd())?))? {
             return Err(FolderError::NotFound);
         }
         self.status_in(&Place { folder, name: path.name() }, path)
@@ -196,7 +196,7 @@ impl Folder {
         let place = self.place(path)?;
         let handle = self.open_in(&place, path)?;
         let status = Status::of(&fstat(&handle)?);
-        if status.shape != Shape::File || self.is_hidden(status.identity.inode) {
+        if status.shape != Shape::File || self.is_hidden(status.identity.inode)? {
             return Err(FolderError::NotAFile);
         }
         Ok(OpenFile { file: File::from(handle), status })
@@ -260,7 +260,7 @@ impl Folder {
                 Some(Err(error)) => return Err(error),
             };
             let status = Status::of(&stat);
-            if self.is_hidden(status.identity.inode) {
+            if self.is_hidden(status.identity.inode)? {
                 return Err(FolderError::NotFound);
             }
             return Ok((status, is_link));
@@ -269,8 +269,8 @@ impl Folder {
     }
 
     /// Whether this is the program's own state folder or one of its files, whatever name or link led there.
-    pub(crate) fn is_hidden(&self, inode: Inode) -> bool {
-        self.hidden.as_ref().is_some_and(|hidden| hidden.covers(inode))
+    pub(crate) fn is_hidden(&self, inode: Inode) -> Result<bool, FolderError> {
+        self.hidden.as_ref().map_or(Ok(false), |hidden| hidden.covers(inode))
     }
 
     /// Whether a name that was not found is free: all are, unless something is hidden here.
@@ -308,7 +308,7 @@ impl Folder {
     fn open_below(&self, path: &str) -> Result<OwnedFd, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = open_beneath(self.root.as_fd(), path, flags)?;
-        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(&handle)?)) {
+        if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(&handle)?))? {
             return Err(FolderError::NotFound);
         }
         Ok(handle)

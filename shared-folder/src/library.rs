@@ -79,8 +79,10 @@ impl Library {
 
     /// Looks at a path that just changed. A file is found when this returns, a folder's content soon after.
     pub fn look_again(&self, path: &SharedPath) {
-        if self.shelf.look_at(path).is_some_and(|found| found.is_real_folder()) {
-            self.hints.give(path.clone());
+        match self.shelf.look_at(path) {
+            Ok(Some(found)) if found.is_real_folder() => self.hints.give(path.clone()),
+            Ok(_) => {}
+            Err(_) => self.hints.lose(),
         }
     }
 

@@ -88,7 +88,9 @@ impl<'a> Scan<'a> {
     /// Puts the next entries into `batch`, which is emptied first; false at the end. A batch may be empty.
     ///
     /// # Errors
-    /// When the top folder fails; others are counted as left out.
+    /// When the top folder cannot be read, or anything fails that is not to be blamed on the name that was looked at:
+    /// descriptors or memory run out, a device breaks. What was to be listed may be missing then, though the scan can
+    /// go on with the rest.
     pub fn next_batch(&mut self, batch: &mut Vec<Entry>) -> Result<bool, FolderError> {
         let mut found = std::mem::take(&mut self.found);
         let goes_on = self.next_found(&mut found);
@@ -106,13 +108,14 @@ impl<'a> Scan<'a> {
         batch.clear();
         let Some(step) = self.way.last_mut() else { return Ok(false) };
         if let Some(name) = step.subfolders.pop() {
-            self.descend(&name);
-            return Ok(true);
+            return self.descend(&name).map(|()| true);
         }
-        if !self.reopen_last() || !self.read_names(batch)? {
+        let goes_on = self.reopen_last().and_then(|is_open| Ok(is_open && self.read_names(batch)?));
+        // A folder that failed is not tried again: the scan comes to its end whatever fails.
+        if !matches!(goes_on, Ok(true)) {
             self.way.pop();
         }
-        Ok(true)
+        goes_on.map(|_| true)
     }
 
     /// What was not listed so far.
@@ -139,53 +142,74 @@ impl<'a> Scan<'a> {
         Err(FolderError::Unsteady)
     }
 
-    fn descend(&mut self, name: &str) {
+    fn descend(&mut self, name: &str) -> Result<(), FolderError> {
         let below = match self.way.last() {
             Some(step) => SharedPath::below(step.below.as_ref(), name),
-            None => return,
+            None => return Ok(()),
         };
-        match below.map(|below| self.open(Some(below))) {
-            Ok(Ok(step)) => {
+        let Ok(below) = below else {
+            self.counts.unnameable += 1;
+            return Ok(());
+        };
+        match self.open(Some(below)) {
+            Ok(step) => {
                 self.way.push(step);
-                self.close_far_ones();
+                self.close_far_ones()?;
             }
             // It went away since it was listed, with all that was in it.
-            Ok(Err(FolderError::NotFound)) => {}
+            Err(FolderError::NotFound) => {}
             // It may not be read, or became a link.
-            Ok(Err(_)) => self.counts.left_out += 1,
-            Err(_) => self.counts.unnameable += 1,
+            Err(error) => self.leave_out(error)?,
         }
+        Ok(())
+    }
+
+    /// Counts what is not served; gives the error back if it says nothing about the name.
+    fn leave_out(&mut self, error: FolderError) -> Result<(), FolderError> {
+        if !error.is_about_the_name() {
+            return Err(error);
+        }
+        self.counts.left_out += 1;
+        Ok(())
     }
 
     fn open(&self, below: Option<SharedPath>) -> Result<Step, FolderError> {
         Step::open(self.folder, &self.top.handle, below)
     }
 
-    fn close_far_ones(&mut self) {
-        let Some(far) = self.way.len().checked_sub(HANDLES_MAX + 1) else { return };
+    fn close_far_ones(&mut self) -> Result<(), FolderError> {
+        let Some(far) = self.way.len().checked_sub(HANDLES_MAX + 1) else { return Ok(()) };
         if let Some(step) = self.way.get_mut(far)
-            && let Some(handle) = step.handle.take()
+            && let Some(handle) = &step.handle
         {
-            step.position = seek(&handle, SeekFrom::Current(0)).unwrap_or(0);
+            step.position = seek(handle, SeekFrom::Current(0))?;
+            step.handle = None;
         }
+        Ok(())
     }
 
     /// Makes sure that the last folder is open, at the place where it was left; false if it is gone.
-    fn reopen_last(&mut self) -> bool {
+    fn reopen_last(&mut self) -> Result<bool, FolderError> {
         let (below, inode, position) = match self.way.last() {
             Some(Step { handle: None, below, inode, position, .. }) => (below.clone(), *inode, *position),
-            other => return other.is_some(),
+            other => return Ok(other.is_some()),
         };
-        let reopened = self.open(below).ok().filter(|step| step.inode == inode).and_then(|step| step.handle);
-        let placed = reopened.filter(|handle| seek(handle, SeekFrom::Start(position)).is_ok());
-        if placed.is_none() {
+        let reopened = match self.open(below) {
+            Ok(step) if step.inode == inode => step.handle,
+            // Another one has its name.
+            Ok(_) => None,
+            Err(error) if error.is_about_the_name() => None,
+            Err(error) => return Err(error),
+        };
+        let Some(handle) = reopened else {
             self.counts.left_out += 1;
-        }
-        let is_open = placed.is_some();
+            return Ok(false);
+        };
+        seek(&handle, SeekFrom::Start(position))?;
         if let Some(step) = self.way.last_mut() {
-            step.handle = placed;
+            step.handle = Some(handle);
         }
-        is_open
+        Ok(true)
     }
 
     /// Reads one buffer of names of the last folder; false at its end.
@@ -207,11 +231,15 @@ impl<'a> Scan<'a> {
                 Ok(entry) => entry,
                 // It was removed since it was opened, and so was empty then.
                 Err(Errno::NOENT) => break,
-                Err(error) if is_top && !any => return Err(error.into()),
-                Err(_) => break,
+                // There are file systems where it shows only now that a folder may not be read.
+                Err(Errno::ACCESS | Errno::PERM) if !is_top => {
+                    looker.counts.left_out += 1;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             };
             any = true;
-            if let Some(found) = looker.look(entry.file_name()) {
+            if let Some(found) = looker.look(entry.file_name())? {
                 if self.recursive && found.is_real_folder() {
                     subfolders.push(found.path.name().to_owned());
                 }
@@ -233,7 +261,7 @@ impl Step {
         let path = below.as_ref().map_or(".", SharedPath::as_str);
         let handle = folder.open_folder_without_links(top, path)?;
         let inode = Inode::of(&fstat(&handle)?);
-        if folder.is_hidden(inode) {
+        if folder.is_hidden(inode)? {
             return Err(FolderError::NotFound);
         }
         Ok(Self { below, handle: Some(handle), inode, position: 0, subfolders: Vec::new() })
@@ -266,38 +294,40 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn look(&mut self, name: &CStr) -> Option<Found> {
+    fn look(&mut self, name: &CStr) -> Result<Option<Found>, FolderError> {
         if name == c"." || name == c".." {
-            return None;
+            return Ok(None);
         }
         let path = match name.to_str().map(|name| SharedPath::below(self.prefix.as_ref(), name)) {
             Ok(Ok(path)) => path,
-            Ok(Err(PathError::Reserved)) => return None,
+            Ok(Err(PathError::Reserved)) => return Ok(None),
             _ => {
                 self.counts.unnameable += 1;
-                return None;
+                return Ok(None);
             }
         };
         let stat = match statat(self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             // It went away since its name was read: there is nothing to leave out.
-            Err(Errno::NOENT) => return None,
-            other => other.ok(),
+            Err(Errno::NOENT) => return Ok(None),
+            other => other.map_err(FolderError::from),
         };
-        let status = stat.and_then(|stat| self.status(&stat, &path));
-        if status.is_none() {
+        let status = match stat.and_then(|stat| self.status(&stat, &path)) {
+            Err(error) if error.is_about_the_name() => None,
+            Ok((status, _)) if status.shape == Shape::Special => None,
+            other => Some(other?),
+        };
+        let Some((status, is_link)) = status else {
             self.counts.left_out += 1;
-        }
-        let (status, is_link) = status?;
-        if self.folder.is_hidden(status.identity.inode) {
-            return None;
-        }
-        Some(Found { path, status, is_link })
+            return Ok(None);
+        };
+        let is_hidden = self.folder.is_hidden(status.identity.inode)?;
+        Ok((!is_hidden).then_some(Found { path, status, is_link }))
     }
 
-    fn status(&self, stat: &Stat, path: &SharedPath) -> Option<(Status, bool)> {
+    fn status(&self, stat: &Stat, path: &SharedPath) -> Result<(Status, bool), FolderError> {
         let is_link = is_link(stat);
-        let status = if is_link { self.folder.status(path).ok()? } else { Status::of(stat) };
-        (status.shape != Shape::Special).then_some((status, is_link))
+        let status = if is_link { self.folder.status(path)? } else { Status::of(stat) };
+        Ok((status, is_link))
     }
 }
 

@@ -54,7 +54,7 @@ fn run(host: &Host, stopping: &AtomicBool, woken: &Receiver<()>) {
                 report.kept
             ),
             Ok(_) => {}
-            Err(error) => log::warn!("unfinished uploads cannot be looked for: {error}"),
+            Err(error) => log::warn!("unfinished uploads cannot be looked for everywhere: {error}"),
         }
         if woken.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
             return;

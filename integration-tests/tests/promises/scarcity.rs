@@ -9,7 +9,7 @@ use integration_tests::session::{PROCESS_ID, Session, hello, line_of};
 use integration_tests::upload::{
     assert_written, begin_large, end, send_pieces, small_write, write, write_file,
 };
-use integration_tests::{privilege, server};
+use integration_tests::{client, privilege, server};
 use serde_json::json;
 
 /// Of a server that does nothing but wait for better times, as little as a slow machine allows.
@@ -113,6 +113,34 @@ fn a_server_without_threads_serves_those_it_has_and_recovers() {
     write_file(&mut next, "b.txt", &large);
     write_file(&mut first, "c.txt", b"still here");
     assert!(next.read_file("b.txt") == large);
+}
+
+#[test]
+fn what_a_server_without_descriptors_cannot_list_is_never_passed_over_in_silence() {
+    // Deeper than the folders for which there are descriptors.
+    const DEPTH: usize = 40;
+    let server = server!().after_shell("ulimit -n 32").start();
+    let folders = vec!["d"; DEPTH];
+    let mut names: Vec<String> = (1..=DEPTH).map(|depth| folders[..depth].join("/") + "/wanted").collect();
+    names.iter().for_each(|name| server.scratch().put(name, b""));
+    let mut session = server.session();
+    for request in [json!({"type": "list", "recursive": true}), json!({"type": "search", "words": "wanted"})]
+    {
+        let id = session.request(request);
+        let (entries, end) = session.entries(id);
+        assert!(!entries.is_empty());
+        assert_eq!((&end["type"], &end["code"]), (&json!("failed"), &json!("internal")), "{end}");
+    }
+    drop(session);
+    let client = client!(server.scratch(), server.address());
+    for command in ["READ -r d", "LIST -r", "SEARCH wanted"] {
+        client.run_json(&[command]).expect_error("internal", 1);
+    }
+    // What is not as deep is listed whole by the same server.
+    names.truncate(3);
+    std::fs::remove_dir_all(server.scratch().share().join(folders[..4].join("/"))).unwrap();
+    client.run(&["READ -r d"]).expect_done();
+    names.iter().for_each(|name| assert_eq!(server.scratch().local_file(name), b"", "{name}"));
 }
 
 /// A session, if the server has room for one.

@@ -141,7 +141,7 @@ impl Folder {
     }
 
     fn refuse_hidden(&self, stat: &Stat) -> Result<(), FolderError> {
-        if self.is_hidden(Inode::of(stat)) { Err(FolderError::NotFound) } else { Ok(()) }
+        if self.is_hidden(Inode::of(stat))? { Err(FolderError::NotFound) } else { Ok(()) }
     }
 
     /// Opens a folder below `path` (or the root) whose way has no link at all.

@@ -73,6 +73,32 @@ pub enum FolderError {
     Failed(#[source] io::Error),
 }
 
+impl FolderError {
+    /// Whether it is the name that cannot be used, now as later, as long as nobody changes what it leads to. Everything
+    /// else, such as a want of descriptors or a broken device, says nothing about what there is.
+    #[must_use]
+    pub fn is_about_the_name(&self) -> bool {
+        match self {
+            Self::NotFound
+            | Self::NoFolder
+            | Self::Exists
+            | Self::NotAFile
+            | Self::NotAFolder
+            | Self::NotEmpty
+            | Self::LeadsOutside
+            | Self::LeadsNowhere
+            | Self::TakenByDeadLink
+            | Self::NotAllowed
+            | Self::Mounted
+            | Self::IntoItself
+            | Self::OtherFileSystem
+            | Self::ReadOnly
+            | Self::BadName => true,
+            Self::NoSpace | Self::TooLarge | Self::Unsteady | Self::Failed(_) => false,
+        }
+    }
+}
+
 impl From<Errno> for FolderError {
     fn from(error: Errno) -> Self {
         match error {

@@ -3,6 +3,7 @@
 use super::{FolderError, Inode};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, fstat, openat, statat};
+use rustix::io::Errno;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
@@ -38,22 +39,40 @@ impl Hidden {
         Ok(None)
     }
 
-    pub(super) fn covers(&self, inode: Inode) -> bool {
-        inode == self.folder || (inode.device == self.folder.device && self.has_file(inode))
+    /// # Errors
+    /// When the state folder cannot be read: then nobody knows.
+    pub(super) fn covers(&self, inode: Inode) -> Result<bool, FolderError> {
+        Ok(inode == self.folder || (inode.device == self.folder.device && self.has_file(inode)?))
     }
 
     /// Asked only where the state folder is inside the share.
-    fn has_file(&self, inode: Inode) -> bool {
-        let Ok(fresh) = openat(&self.handle, ".", FOLDER, Mode::empty()) else { return true };
+    fn has_file(&self, inode: Inode) -> Result<bool, FolderError> {
+        let fresh = match openat(&self.handle, ".", FOLDER, Mode::empty()) {
+            // It was removed, and so is empty.
+            Err(Errno::NOENT) => return Ok(false),
+            other => other.map_err(unreadable)?,
+        };
         let mut names = [MaybeUninit::uninit(); NAMES_BYTES];
         let mut entries = RawDir::new(fresh.as_fd(), &mut names);
-        while let Some(Ok(entry)) = entries.next() {
-            let is_dots = matches!(entry.file_name().to_bytes(), b"." | b"..");
-            let stat = statat(&fresh, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-            if !is_dots && stat.is_ok_and(|stat| Inode::of(&stat) == inode) {
-                return true;
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Err(Errno::NOENT) => break,
+                other => other.map_err(unreadable)?,
+            };
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            match statat(&fresh, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) if Inode::of(&stat) == inode => return Ok(true),
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(unreadable(error)),
             }
         }
-        false
+        Ok(false)
     }
+}
+
+/// Whatever it is, it says nothing about the name that was asked for.
+fn unreadable(error: Errno) -> FolderError {
+    FolderError::Failed(error.into())
 }

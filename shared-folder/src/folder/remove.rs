@@ -36,7 +36,7 @@ impl Folder {
         let mut removed = 0;
         for _ in 0..LOOKS_MAX {
             let stat = place.stat()?;
-            if self.is_hidden(Inode::of(&stat)) {
+            if self.is_hidden(Inode::of(&stat))? {
                 return Err(FolderError::NotFound);
             }
             let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
@@ -174,7 +174,7 @@ impl Folder {
             other => other?,
         };
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        if self.is_hidden(Inode::of(&stat)) || (!is_folder && error == Errno::PERM) {
+        if self.is_hidden(Inode::of(&stat))? || (!is_folder && error == Errno::PERM) {
             return Err(FolderError::NotAllowed);
         }
         Ok(is_folder.then(|| name.to_owned()))

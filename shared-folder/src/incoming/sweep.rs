@@ -37,12 +37,18 @@ struct Partial {
 /// Looks through the whole share once; ends early when `stop` says so.
 ///
 /// # Errors
-/// When the share itself cannot be listed.
+/// When not all of the share could be listed; what was found is dealt with all the same.
 pub fn sweep(folder: &Folder, bytes_max: u64, stop: &dyn Fn() -> bool) -> Result<SweepReport, FolderError> {
     let (mut report, mut partials) = (SweepReport::default(), Vec::new());
     look_in(folder, None, &mut report, &mut partials);
     let (mut scan, mut batch) = (Scan::new(folder, None, true)?, Vec::new());
-    while !stop() && scan.next_batch(&mut batch)? {
+    let mut failure = None;
+    while !stop() {
+        match scan.next_batch(&mut batch) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => failure = failure.or(Some(error)),
+        }
         for entry in batch.iter().filter(|entry| entry.kind == Kind::Folder) {
             look_in(folder, SharedPath::parse(&entry.path).ok().as_ref(), &mut report, &mut partials);
         }
@@ -54,7 +60,7 @@ pub fn sweep(folder: &Folder, bytes_max: u64, stop: &dyn Fn() -> bool) -> Result
         let removed = total > bytes_max && remove(folder, &partial).unwrap_or(false);
         if removed { report.removed += 1 } else { report.kept += 1 }
     }
-    Ok(report)
+    failure.map_or(Ok(report), Err)
 }
 
 /// Removes what is of no use in one folder, and notes what is.

@@ -96,8 +96,8 @@ fn digest_of(shelf: &Shelf, file: &IndexedFile) -> Option<Digest> {
     }
     let opened = shelf.host.share.folder.open_file(&file.path).ok();
     let Some(opened) = opened.filter(|opened| opened.status.identity == file.identity) else {
-        // It changed without a hint, or is gone.
-        shelf.look_at(&file.path);
+        // It changed without a hint, or is gone; where even that cannot be seen, it has its turn again.
+        let _ = shelf.look_at(&file.path);
         return None;
     };
     let is_wanted = || !shelf.is_stopping() && is_still(shelf, file);

@@ -2,7 +2,7 @@
 //!
 //! The index is locked for moments, never while a file is looked at or read. Must not know why a path is looked at.
 
-use crate::folder::Shape;
+use crate::folder::{FolderError, Shape};
 use crate::index::{Index, IndexedFile, Round};
 use crate::scan::Found;
 use crate::serve::Host;
@@ -61,9 +61,15 @@ impl Shelf {
     }
 
     /// Takes in what stands at `path` now: a file, or nothing. Says what it found.
-    pub(super) fn look_at(&self, path: &SharedPath) -> Option<Found> {
+    ///
+    /// # Errors
+    /// When nobody knows what stands there; what was known stays.
+    pub(super) fn look_at(&self, path: &SharedPath) -> Result<Option<Found>, FolderError> {
         let looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = Found::at(&self.host.share.folder, path).ok();
+        let found = match Found::at(&self.host.share.folder, path) {
+            Err(error) if error.is_about_the_name() => None,
+            other => Some(other?),
+        };
         let file = found.as_ref().and_then(|found| self.shared_file(found));
         let is_folder = found.as_ref().is_some_and(Found::is_real_folder);
         self.change(|index| {
@@ -76,7 +82,7 @@ impl Shelf {
             }
         });
         drop(looking);
-        found
+        Ok(found)
     }
 
     /// What a scan came across.

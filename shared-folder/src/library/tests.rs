@@ -222,3 +222,32 @@ fn dropping_a_library_ends_a_scan_and_the_hash_of_a_huge_file() {
     drop(library);
     assert_eq!(Arc::strong_count(&host), 1, "all threads are joined");
 }
+
+/// Fewer than usual, so that a test soon has them all; it is alone in a process of its own then.
+const DESCRIPTORS: &str = "ulimit -n 64 && exec \"$0\" \"$@\"";
+const IS_ALONE: &str = "LIBRARY_TEST_IS_ALONE";
+
+#[test]
+fn without_descriptors_nothing_is_forgotten_and_what_changed_is_found_afterwards() {
+    if std::env::var_os(IS_ALONE).is_none() {
+        let mut alone = std::process::Command::new("sh");
+        alone.args(["-c", DESCRIPTORS]).arg(std::env::current_exe().unwrap());
+        alone.args(["--exact", std::thread::current().name().unwrap()]).env(IS_ALONE, "yes");
+        let output = alone.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        return;
+    }
+    let place = Place::new();
+    fs::create_dir(place.share("folder")).unwrap();
+    fs::write(place.share("folder/song.mp3"), "song").unwrap();
+    let library = place.library();
+    let hoard: Vec<fs::File> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+    fs::rename(place.share("folder/song.mp3"), place.share("folder/hymn.mp3")).unwrap();
+    library.look_again(&SharedPath::parse("folder/song.mp3").unwrap());
+    // Nobody can see that it has another name now.
+    assert_eq!(found(&library, "song"), ["folder/song.mp3"]);
+    drop(hoard);
+    until_found(&library, "hymn", &["folder/hymn.mp3"]);
+    until_found(&library, "song", &[]);
+}

@@ -4,6 +4,7 @@
 //! folder is watched before its names are read, so that nothing comes between. Must not know any digest.
 
 use super::shelf::Shelf;
+use crate::folder::FolderError;
 use crate::scan::Scan;
 use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use notify::event::{AccessKind, AccessMode, EventKind};
@@ -17,7 +18,8 @@ use wire::path::SharedPath;
 
 /// From the end of one scan of the whole share to the next.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5 * 60);
-/// As [`SCAN_INTERVAL`], after hints were lost or a scan failed: soon, but not all the time.
+/// As [`SCAN_INTERVAL`], after hints were lost or a scan failed: soon, but not all the time. Twice as long after each
+/// further scan that failed.
 const SCAN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long hints gather before they are followed: a file that is copied gives many.
 const GATHER_TIME: Duration = Duration::from_millis(200);
@@ -46,6 +48,8 @@ pub(super) struct Watch {
     /// None where the system does not let folders be watched.
     watcher: Option<RecommendedWatcher>,
     folders_watched: usize,
+    /// How long to wait before another scan where one is due soon.
+    pause: Duration,
     root: PathBuf,
 }
 
@@ -97,7 +101,8 @@ impl Watch {
         stopped: Receiver<()>,
     ) -> Self {
         let root = shelf.host.share.folder.opened_as().to_owned();
-        Self { shelf, hints, hinted, stopped, watcher: None, folders_watched: 0, root }
+        let pause = SCAN_AGAIN_AFTER;
+        Self { shelf, hints, hinted, stopped, watcher: None, folders_watched: 0, pause, root }
     }
 
     pub(super) fn run(mut self) {
@@ -105,13 +110,12 @@ impl Watch {
         let mut scan_at = Instant::now();
         while !self.shelf.is_stopping() {
             if Instant::now() >= scan_at {
-                let is_complete = self.scan_all();
-                scan_at = Instant::now() + if is_complete { SCAN_INTERVAL } else { SCAN_AGAIN_AFTER };
+                scan_at = self.scan_all();
             }
             let gathered = self.gather(scan_at);
             self.follow(gathered);
             if self.hints.were_lost() {
-                scan_at = scan_at.min(Instant::now() + SCAN_AGAIN_AFTER);
+                scan_at = scan_at.min(Instant::now() + self.pause);
             }
         }
     }
@@ -149,9 +153,17 @@ impl Watch {
         }
     }
 
-    fn scan_all(&mut self) -> bool {
+    /// Gives the time of the next one.
+    fn scan_all(&mut self) -> Instant {
         self.folders_watched = 0;
-        self.scan(None)
+        let wait = if self.scan(None) {
+            self.pause = SCAN_AGAIN_AFTER;
+            SCAN_INTERVAL
+        } else {
+            let longer = self.pause.saturating_mul(2).min(SCAN_INTERVAL);
+            std::mem::replace(&mut self.pause, longer)
+        };
+        Instant::now() + wait
     }
 
     /// Scans a folder with all below it; false if it failed or was ended.
@@ -165,23 +177,42 @@ impl Watch {
     }
 
     fn take_in(&mut self, shelf: &Shelf, below: Option<&SharedPath>) -> bool {
-        let Ok(mut scan) = Scan::new(&shelf.host.share.folder, below.cloned(), true) else { return false };
-        let mut batch = Vec::new();
+        let mut scan = match Scan::new(&shelf.host.share.folder, below.cloned(), true) {
+            Ok(scan) => scan,
+            Err(error) => {
+                self.miss(below, &error);
+                return false;
+            }
+        };
+        let (mut batch, mut is_complete) = (Vec::new(), true);
         loop {
-            match scan.next_found(&mut batch) {
-                _ if shelf.is_stopping() => return false,
-                Ok(true) => {
-                    batch.iter().filter(|found| found.is_real_folder()).for_each(|found| {
-                        self.watch(Some(&found.path));
-                    });
-                    shelf.take_in(&batch);
-                }
-                Ok(false) => return true,
+            let goes_on = scan.next_found(&mut batch);
+            if shelf.is_stopping() {
+                return false;
+            }
+            batch.iter().filter(|found| found.is_real_folder()).for_each(|found| {
+                self.watch(Some(&found.path));
+            });
+            shelf.take_in(&batch);
+            match goes_on {
+                Ok(true) => {}
+                Ok(false) => return is_complete,
+                // What can be seen is taken in; of what cannot, all that was known stays.
                 Err(error) => {
-                    log::warn!("the shared folder cannot be scanned: {error}");
-                    return false;
+                    if std::mem::take(&mut is_complete) {
+                        self.miss(below, &error);
+                    }
                 }
             }
+        }
+    }
+
+    /// Sees to it that what could not be scanned below a folder, or in all, is scanned again.
+    fn miss(&self, below: Option<&SharedPath>, error: &FolderError) {
+        match below {
+            None => log::warn!("the shared folder cannot be scanned: {error}"),
+            Some(_) if error.is_about_the_name() => {}
+            Some(_) => self.hints.lose(),
         }
     }
 
@@ -218,9 +249,13 @@ impl Watch {
             if scanned.as_ref().is_some_and(|folder| is_below(&path, folder)) {
                 continue;
             }
-            if self.shelf.look_at(&path).is_some_and(|found| found.is_real_folder()) {
-                self.scan(Some(&path));
-                scanned = Some(path);
+            match self.shelf.look_at(&path) {
+                Ok(Some(found)) if found.is_real_folder() => {
+                    self.scan(Some(&path));
+                    scanned = Some(path);
+                }
+                Ok(_) => {}
+                Err(_) => self.hints.lose(),
             }
         }
     }

@@ -4,7 +4,7 @@ use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
-use crate::folder::Shape;
+use crate::folder::{FolderError, Shape};
 use crate::scan::{Scan, entry_of};
 use crate::words::Query;
 use wire::error_code::ErrorCode;
@@ -49,7 +49,7 @@ impl Session<'_> {
                     }
                     Shape::File if stat.with_digest => self.found_with_digest(id, &path)?,
                     Shape::File if !self.host.share.shares(path.name()) => {
-                        return Err(crate::folder::FolderError::NotFound.into());
+                        return Err(FolderError::NotFound.into());
                     }
                     _ => {
                         let known = self.host.share.catalogue.known(&status.identity);
@@ -91,7 +91,12 @@ impl Session<'_> {
         let (mut batch, mut line, mut line_bytes) = (Vec::new(), Vec::new(), 0);
         let (mut pulse, mut entry_count, mut looked_at) = (Pulse::new(id, share), 0u64, 0u64);
         let sender = &mut self.connection.sender;
-        while scan.next_batch(&mut batch).map_err(|error| Stop::Fail(error.into()))? {
+        // Without all entries there is no `listed`; before the first one, the whole answer is a refusal.
+        let stop = |error: FolderError, has_begun: bool| match error.into() {
+            refusal if has_begun => Stop::Fail(refusal),
+            refusal => Stop::Refuse(refusal),
+        };
+        while scan.next_batch(&mut batch).map_err(|error| stop(error, entry_count > 0))? {
             looked_at += batch.len() as u64;
             for entry in batch.drain(..).filter(|entry| share.shares_kind(entry.kind) && wanted(entry)) {
                 let entry_bytes = ENTRY_BYTES + 2 * entry.path.len();

@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 
 const CALLS: &str = "trace=write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,mkdir,mkdirat,sendto,sendmsg,writev";
 
-fn can_trace() -> bool {
+pub(crate) fn can_trace() -> bool {
     let mut command = Command::new("strace");
     let outcome =
         command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let can = outcome.is_ok_and(|status| status.success());
     if !can {
-        eprintln!("strace is not installed or may not watch: the order of system calls was NOT looked at");
+        eprintln!("strace is not installed or may not watch: what system calls do was NOT looked at");
     }
     can
 }
