@@ -90,6 +90,8 @@ impl FolderError {
             | Self::TakenByDeadLink
             | Self::NotAllowed
             | Self::Mounted
+            | Self::NotShared
+            | Self::MayHoldNotShared
             | Self::IntoItself
             | Self::OtherFileSystem
             | Self::ReadOnly
