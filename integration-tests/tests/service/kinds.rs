@@ -1,5 +1,8 @@
 //! The kind of every file, and a share of some kinds only.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use integration_tests::server;
 use serde_json::json;
 
@@ -72,6 +75,47 @@ fn with_kinds_other_files_can_be_neither_read_nor_changed() {
         assert!(answer["code"] == "not_found" || answer["code"] == "not_allowed", "{request}: {answer}");
     }
     assert_eq!(server.scratch().shared("b.txt"), b"text");
+}
+
+#[test]
+fn with_kinds_other_files_stay_whatever_happens_to_the_names_on_their_way() {
+    const TRY_COUNT: usize = 400;
+    let server = server!().option_with("--kinds", "picture").file("sub/secret.txt", b"secret").start();
+    let mut flipping = server.session();
+    let (mut session, stop) = (server.session(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                flipping.ask(json!({"type": "rename", "path": "sub", "to": "away"}));
+                flipping.ask(json!({"type": "rename", "path": "away", "to": "sub"}));
+            }
+        });
+        let requests = [
+            json!({"type": "rename", "path": "sub/secret.txt", "to": "secret.jpg"}),
+            json!({"type": "delete", "path": "sub/secret.txt"}),
+            json!({"type": "delete", "path": "sub", "recursive": true}),
+        ];
+        for request in requests.iter().cycle().take(TRY_COUNT) {
+            let answer = session.ask(request.clone());
+            assert_eq!(answer["type"], "refused", "{request}: {answer}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let share = server.scratch().share();
+    assert!(["sub", "away"].iter().any(|name| share.join(name).join("secret.txt").exists()));
+}
+
+#[test]
+fn with_kinds_a_link_of_another_kind_is_not_renamed_even_while_it_leads_nowhere() {
+    let server = server!().option_with("--kinds", "picture").file("sub/secret.txt", b"secret").start();
+    let share = server.scratch().share();
+    std::os::unix::fs::symlink("sub/secret.txt", share.join("latest.txt")).unwrap();
+    let mut session = server.session();
+    let rename = |path: &str, to: &str| json!({"type": "rename", "path": path, "to": to});
+    assert_eq!(session.ask(rename("sub", "sub2"))["type"], "renamed");
+    session.ask_refused(rename("latest.txt", "latest.jpg"), "not_allowed");
+    session.ask_refused(json!({"type": "delete", "path": "latest.txt"}), "not_allowed");
+    assert!(share.join("latest.txt").is_symlink());
 }
 
 #[test]
