@@ -40,6 +40,7 @@ pub struct PeerSetup {
     listen: String,
     known: Vec<String>,
     state: Option<PathBuf>,
+    prologue: Option<String>,
     /// Its folders; the test may fill them before the start.
     pub scratch: Scratch,
     files: Vec<String>,
@@ -64,6 +65,7 @@ impl PeerSetup {
             listen: "127.0.0.1:0".to_owned(),
             known: Vec::new(),
             state: None,
+            prologue: None,
             scratch: Scratch::new(),
             files: Vec::new(),
         }
@@ -98,6 +100,12 @@ impl PeerSetup {
         self
     }
 
+    /// Starts it from a shell that does this first, such as `ulimit -n 40`.
+    pub fn after_shell(mut self, prologue: &str) -> Self {
+        self.prologue = Some(prologue.to_owned());
+        self
+    }
+
     /// Puts a file into the share.
     pub fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         self.scratch.put(path, bytes);
@@ -124,7 +132,7 @@ impl PeerSetup {
     }
 
     fn start_process(&self) -> Process {
-        let mut command = self.program();
+        let mut command = self.daemon();
         command.args(["--listen", &self.listen]).arg("--control").arg(self.scratch.control());
         command.arg("--state-dir").arg(self.state.clone().unwrap_or_else(|| self.scratch.state()));
         match self.known.as_slice() {
@@ -135,8 +143,19 @@ impl PeerSetup {
         Process::start(&mut command)
     }
 
+    /// The program as a daemon, perhaps below a shell that becomes it.
+    fn daemon(&self) -> Command {
+        let Some(prologue) = &self.prologue else { return self.program() };
+        let mut command = self.in_environment(Command::new("bash"));
+        command.arg("-c").arg(format!("{prologue}; exec \"$0\" \"$@\"")).arg(&self.binary);
+        command
+    }
+
     fn program(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        self.in_environment(Command::new(&self.binary))
+    }
+
+    fn in_environment(&self, mut command: Command) -> Command {
         command.env("HOME", self.scratch.home()).env_remove("RUST_LOG").env_remove("XDG_STATE_HOME");
         command.env_remove("NO_COLOR").env("TERM", "xterm");
         command

@@ -21,7 +21,6 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     // What is bound first is dropped last: the lock ends after everything that uses the folder.
     let Config { state: _lock, listener, host, admission, drain_timeout, console, summary } = config;
     let signals = StopSignals::install()?;
-    system_limits::outlive_file_size()?;
     system_limits::raise_descriptors();
     let service = Service::start(listener, admission, Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();

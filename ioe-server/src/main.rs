@@ -8,10 +8,12 @@ mod cli;
 
 use clap::CommandFactory as _;
 use cli::Options;
+use config::StartError;
 use log::LevelFilter;
 use program::command_line::{generate, parse, with_environment};
 use program::exit::ExitStatus;
-use program::logging::{WithCauses, start_logging};
+use program::logging::{WithCauses, start_daemon_logging};
+use program::system_limits;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -21,12 +23,18 @@ fn main() -> ExitCode {
         let written = generate(command, what, &mut std::io::stdout());
         return if written.is_ok() { ExitStatus::Done } else { ExitStatus::Failed }.into();
     }
-    start_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
-    match config::configure(&options).and_then(daemon::run) {
+    start_daemon_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
+    match serve(&options) {
         Ok(status) => status.into(),
         Err(error) => {
             log::error!("{}", WithCauses(&error));
             ExitStatus::Failed.into()
         }
     }
+}
+
+fn serve(options: &Options) -> Result<ExitStatus, StartError> {
+    // Before anything is written: the digest database, too, may meet the limit.
+    system_limits::outlive_file_size()?;
+    config::configure(options).and_then(daemon::run)
 }

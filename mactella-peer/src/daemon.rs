@@ -33,7 +33,6 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     // What is bound first is dropped last: the lock ends after everything that uses the folder.
     let Config { state: _lock, listener, host, admission, settings, control, ways } = config;
     let signals = StopSignals::install()?;
-    system_limits::outlive_file_size()?;
     system_limits::raise_descriptors();
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let library = Arc::new(Library::start(Arc::clone(&host))?);

@@ -3,11 +3,13 @@
 //! Must not know what a command does.
 
 use crate::cli::{self, Options};
+use crate::config::StartError;
 use crate::{attach, config, daemon};
 use log::LevelFilter;
 use program::command_line::generate;
 use program::exit::ExitStatus;
-use program::logging::{LogFormat, WithCauses, start_logging};
+use program::logging::{LogFormat, WithCauses, start_daemon_logging, start_logging};
+use program::system_limits;
 
 pub(crate) fn run() -> ExitStatus {
     let options = cli::parse();
@@ -25,12 +27,18 @@ pub(crate) fn run() -> ExitStatus {
 }
 
 fn serve(options: &Options) -> ExitStatus {
-    start_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
-    match config::configure(options).and_then(daemon::run) {
+    start_daemon_logging(options.common.verbosity(LevelFilter::Info), cli::NAME, options.log_format);
+    match run_daemon(options) {
         Ok(status) => status,
         Err(error) => {
             log::error!("{}", WithCauses(&error));
             ExitStatus::Failed
         }
     }
+}
+
+fn run_daemon(options: &Options) -> Result<ExitStatus, StartError> {
+    // Before anything is written: the digest database, too, may meet the limit.
+    system_limits::outlive_file_size()?;
+    config::configure(options).and_then(daemon::run)
 }

@@ -12,6 +12,7 @@ pub mod command_line;
 pub mod access_log;
 pub mod logging;
 mod log_flood;
+mod error_output;
 pub mod prompt;
 pub mod terminal;
 pub mod console_input;

@@ -5,12 +5,15 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
+use std::time::SystemTime;
 
+use anstream::AutoStream;
 use clap::ValueEnum;
 use env_logger::fmt::Formatter;
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Record};
 
+use crate::error_output::{ErrorOutput, LossLine};
 use crate::escape::for_log;
 use crate::log_flood::Bounded;
 
@@ -50,12 +53,27 @@ impl fmt::Display for WithCauses<'_> {
     }
 }
 
-/// Starts writing logs to standard error. `RUST_LOG` chooses the lines where neither `--verbose` nor
-/// `--quiet` does, and `NO_COLOR` is honoured. A closed standard error is no error, and only the first call
-/// counts.
+/// Starts writing a console's logs to standard error, whose reader is waited for. `RUST_LOG` chooses the lines where
+/// neither `--verbose` nor `--quiet` does, and `NO_COLOR` is honoured. A closed standard error is no error, and only
+/// the first call counts.
 pub fn start_logging(verbosity: Verbosity, program: &'static str, format: LogFormat) {
     let mut builder = Builder::new();
-    builder.target(Target::Stderr).filter_level(verbosity.level());
+    builder.target(Target::Stderr);
+    start(builder, verbosity, program, format);
+}
+
+/// [`start_logging`] for a daemon: its lines are lost where nobody reads them, and nothing waits for them. The next
+/// that gets out follows one that tells how many were lost.
+pub fn start_daemon_logging(verbosity: Verbosity, program: &'static str, format: LogFormat) {
+    let mut builder = Builder::new();
+    let output = ErrorOutput::telling_losses_with(loss_line(program, format));
+    // Through a writer of ours the logger does not see whether there is a terminal.
+    builder.write_style(AutoStream::choice(&io::stderr()).into()).target(Target::Pipe(Box::new(output)));
+    start(builder, verbosity, program, format);
+}
+
+fn start(mut builder: Builder, verbosity: Verbosity, program: &'static str, format: LogFormat) {
+    builder.filter_level(verbosity.level());
     if let Some(filters) = verbosity.environment_filters() {
         builder.parse_filters(&filters);
     }
@@ -87,17 +105,41 @@ impl Verbosity {
     }
 }
 
-/// Writes one event with fields of its own as a JSON line, beside `time`, `level` (info), `program` and `message`.
-/// A closed or full standard error is no error.
+/// Writes one event of a daemon with fields of its own as a JSON line, beside `time`, `level` (info), `program` and
+/// `message`. A closed or full standard error is no error.
 pub fn write_event(program: &str, message: &str, fields: &[(&str, serde_json::Value)]) {
+    let mut line = json_fields(SystemTime::now(), Level::Info, program, message);
+    line.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    // One write is one line.
+    let _ = ErrorOutput.write_all(format!("{}\n", serde_json::Value::Object(line)).as_bytes());
+}
+
+/// What a line about lost lines looks like.
+fn loss_line(program: &'static str, format: LogFormat) -> LossLine {
+    Box::new(move |time, count| {
+        let message = format!("{count} log lines were lost: standard error did not take them");
+        match format {
+            LogFormat::Text => format!("{} WARN  {message}\n", humantime::format_rfc3339_millis(time)),
+            LogFormat::Json => {
+                let fields = json_fields(time, Level::Warn, program, &message);
+                format!("{}\n", serde_json::Value::Object(fields))
+            }
+        }
+    })
+}
+
+fn json_fields(
+    time: SystemTime,
+    level: Level,
+    program: &str,
+    message: &str,
+) -> serde_json::Map<String, serde_json::Value> {
     let mut line = serde_json::Map::new();
-    let time = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-    line.insert("time".to_owned(), time.into());
-    line.insert("level".to_owned(), level_name(Level::Info).into());
+    line.insert("time".to_owned(), humantime::format_rfc3339_millis(time).to_string().into());
+    line.insert("level".to_owned(), level_name(level).into());
     line.insert("program".to_owned(), program.into());
     line.insert("message".to_owned(), for_log(message).into());
-    line.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let _ = writeln!(io::stderr().lock(), "{}", serde_json::Value::Object(line));
+    line
 }
 
 fn text_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
@@ -135,6 +177,18 @@ mod tests {
         assert_eq!(level(LevelFilter::Info, 1, false), LevelFilter::Debug);
         assert_eq!(level(LevelFilter::Info, 200, false), LevelFilter::Trace);
         assert_eq!(level(LevelFilter::Info, 2, true), LevelFilter::Error);
+    }
+
+    #[test]
+    fn lost_lines_are_told_of_in_the_format_of_the_log() {
+        let line = |format| loss_line("a-program", format)(SystemTime::UNIX_EPOCH, 7);
+        let text = "7 log lines were lost: standard error did not take them";
+        assert_eq!(line(LogFormat::Text), format!("1970-01-01T00:00:00.000Z WARN  {text}\n"));
+        let json: serde_json::Value = serde_json::from_str(&line(LogFormat::Json)).unwrap();
+        let time = "1970-01-01T00:00:00.000Z";
+        let fields =
+            serde_json::json!({"time": time, "level": "warn", "program": "a-program", "message": text});
+        assert_eq!(json, fields);
     }
 
     #[test]

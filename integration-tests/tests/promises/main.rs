@@ -19,6 +19,7 @@ mod many_clients;
 mod scarcity;
 mod ten_thousand;
 mod log_lines;
+mod stuck_log;
 mod faults;
 mod stopping;
 mod console;

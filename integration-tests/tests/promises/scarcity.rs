@@ -9,7 +9,7 @@ use integration_tests::session::{PROCESS_ID, Session, hello, line_of};
 use integration_tests::upload::{
     assert_written, begin_large, end, send_pieces, small_write, write, write_file,
 };
-use integration_tests::{client, privilege, server};
+use integration_tests::{client, peer, privilege, server};
 use serde_json::json;
 
 /// Of a server that does nothing but wait for better times, as little as a slow machine allows.
@@ -38,6 +38,20 @@ fn a_write_that_the_system_cuts_off_leaves_the_old_file_and_nothing_else_and_the
     let fits = bytes("fits", 2 * PIECE_BYTES);
     write_file(&mut server.session(), "film.mov", &fits);
     assert!(server.scratch().shared("film.mov") == fits);
+}
+
+#[test]
+fn a_limit_on_the_length_of_files_costs_a_daemon_its_digest_database_and_nothing_else() {
+    // Less than a new database has.
+    let limits = "ulimit -f 488";
+    let says_so = |line: &str| line.contains("digest") && line.contains("WARN");
+    let server = server!().after_shell(limits).file("a.txt", b"hello").start();
+    let found = server.session().ask(json!({"type": "stat", "path": "a.txt", "with_digest": true}));
+    assert_eq!(found["digest"], digest(b"hello"), "{found}");
+    server.wait_for_log("that there is no database", says_so);
+    let peer = peer!().after_shell(limits).file("a.txt", b"hello").start();
+    assert_eq!(peer.session().read_file("a.txt"), b"hello");
+    peer.process().errors.wait_for_line("that there is no database", says_so);
 }
 
 fn sections_and_end(id: u64, content: &[u8]) -> Vec<u8> {
