@@ -14,7 +14,7 @@ use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wire::connection::{ReceiveError, SectionBytes, Sender};
 use wire::limits::{REQUESTS_IN_FLIGHT_MAX, SMALL_WRITE_BYTES_MAX};
 use wire::message::ByteCount;
@@ -30,6 +30,9 @@ pub(super) const GROUP_FILES_MAX: usize = REQUESTS_IN_FLIGHT_MAX / 2;
 const WAITING_FILES_MAX: usize = 512;
 /// Where there is less free space, a file lands by itself: only then that of the one it replaces is free again.
 const SPARE_BYTES_MIN: u64 = 32 << 20;
+/// A group after one that took no longer lands without anybody beside it who could say `working`: it would have to take a
+/// hundred times as long to need that.
+const QUICK_TIME_MAX: Duration = Duration::from_millis(50);
 /// So many files and more are worth a sync of the whole file system.
 const TOGETHER_FILES_MIN: usize = 8;
 
@@ -60,6 +63,8 @@ pub(super) struct Group<'a> {
     arrived: Vec<Arrived<'a>>,
     rests: Vec<Rest<'a>>,
     choice: SyncChoice,
+    /// How long the last group took to land.
+    last_took: Duration,
 }
 
 /// Where a group is answered and told of.
@@ -111,10 +116,12 @@ impl<'a> Group<'a> {
         let (begun, pulse) = (Instant::now(), Pulse::new(id, &ends.host.share));
         let mut arrived = std::mem::take(&mut self.arrived);
         let mut work = || land(std::mem::take(&mut arrived), syncing);
-        let is_quick = files == 1 && byte_count <= SMALL_WRITE_BYTES_MAX;
+        // A thread for each group costs a tenth of the speed where syncing costs nothing.
+        let is_quick = byte_count <= SMALL_WRITE_BYTES_MAX && (files == 1 || self.last_took < QUICK_TIME_MAX);
         let landed = if is_quick { work() } else { while_working(pulse, ends.sender, byte_count, &mut work) };
+        self.last_took = begun.elapsed();
         if is_choice {
-            self.choice.took(syncing, u32::try_from(files).unwrap_or(u32::MAX), begun.elapsed());
+            self.choice.took(syncing, u32::try_from(files).unwrap_or(u32::MAX), self.last_took);
         }
         landed
     }

@@ -135,6 +135,8 @@ impl<'a> Session<'a> {
     fn join_group(&mut self, waiting: Waiting<'a>, begun: Begun) -> Result<Next, End> {
         if self.group.add(waiting, begun, self.host) {
             self.land_group()?;
+            // Whoever may send no more before it is answered sends on while the next group is received.
+            self.connection.sender.flush().map_err(|error| End::Lost(error.to_string()))?;
         }
         Ok(Next::GoOn)
     }
