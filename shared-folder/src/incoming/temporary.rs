@@ -2,7 +2,7 @@
 
 use super::LandingError;
 use crate::folder::{FolderError, Inode};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
     AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, flock, fstat, openat,
     statat, unlinkat,
@@ -92,10 +92,9 @@ impl Temporary {
         Err(FolderError::Unsteady.into())
     }
 
-    /// Whether its name still leads to this file, at the length that was written.
+    /// Whether its name still leads to this file.
     pub(super) fn is_still_named(&self, folder: BorrowedFd<'_>) -> bool {
-        let named = statat(folder, &self.name, AtFlags::SYMLINK_NOFOLLOW);
-        matches!((named, fstat(&self.file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
+        is_still(folder, &self.name, &self.file)
     }
 
     /// Gives it the permissions of `old`, or those of a new file, with or without the executable bit.
@@ -153,7 +152,8 @@ pub(super) fn lock(file: &OwnedFd) -> Result<(), LandingError> {
     }
 }
 
-pub(super) fn is_still(folder: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> bool {
+/// Whether the name leads to this file.
+pub(super) fn is_still(folder: BorrowedFd<'_>, name: &str, file: impl AsFd) -> bool {
     let named = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
     matches!((named, fstat(file)), (Ok(named), Ok(held)) if Inode::of(&named) == Inode::of(&held))
 }

@@ -1,5 +1,8 @@
 //! Promises 1 and 4 where they are cheapest: landings on real folders, without processes.
 
+mod permissions;
+mod sweeps;
+
 use super::*;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -323,61 +326,6 @@ fn only_the_version_that_was_named_is_replaced() {
 }
 
 #[test]
-fn a_sweep_removes_what_nobody_will_continue_and_keeps_what_someone_holds() {
-    let (place, folder) = share();
-    std::fs::create_dir(place.path().join("sub")).unwrap();
-    let bytes = content(3 * MIB, 0);
-    let mut held = Incoming::begin(&folder, &path("held"), resumable(bytes.len())).unwrap();
-    send(&mut held, &bytes[..MIB], 0).unwrap();
-    let mut kept = Incoming::begin(&folder, &path("sub/kept"), resumable(bytes.len())).unwrap();
-    send(&mut kept, &bytes[..MIB], 0).unwrap();
-    drop(kept);
-    std::fs::write(place.path().join("sub/.ioe-partial-once-00-1"), "crashed").unwrap();
-    let old = place.path().join("sub/.ioe-partial-00000000000000000000000000000000");
-    std::fs::write(&old, "old").unwrap();
-    let young = place.path().join("sub/.ioe-partial-11111111111111111111111111111111");
-    std::fs::write(&young, "young").unwrap();
-    let days = |count: f64| std::time::SystemTime::now() - Duration::from_secs_f64(count * 86_400.0);
-    for (file, age) in [(&old, 7.01), (&young, 6.99)] {
-        File::options().write(true).open(file).unwrap().set_modified(days(age)).unwrap();
-    }
-    let report = sweep(&folder, u64::MAX, &|| false).unwrap();
-    assert_eq!(report, SweepReport { removed: 2, kept: 2 }, "seven days are the limit");
-    assert!(young.exists() && !old.exists());
-    let report = sweep(&folder, 0, &|| false).unwrap();
-    assert_eq!(report, SweepReport { removed: 2, kept: 0 }, "the cap removes the rest but not what is held");
-    send(&mut held, &bytes, MIB).unwrap();
-    held.finish(bytes.len() as u64, Some(Digest::of(&bytes))).unwrap();
-    assert_eq!(names(place.path()), ["held", "sub"]);
-}
-
-#[test]
-fn past_the_cap_a_sweep_removes_the_oldest_partials_and_at_the_cap_none() {
-    let (place, folder) = share();
-    let partial = |age: u64| place.path().join(format!(".ioe-partial-{age:032}"));
-    for age in [3, 1, 2] {
-        std::fs::write(partial(age), "12345").unwrap();
-        let modified = std::time::SystemTime::now() - Duration::from_secs(age * 3600);
-        File::options().write(true).open(partial(age)).unwrap().set_modified(modified).unwrap();
-    }
-    for (bytes_max, kept) in [(15, 3), (14, 2), (5, 1)] {
-        let report = sweep(&folder, bytes_max, &|| false).unwrap();
-        assert_eq!(report.kept, kept, "of at most {bytes_max} bytes");
-        assert!((1..=kept).all(|age| partial(age).exists()), "the youngest stay");
-    }
-}
-
-#[test]
-fn a_sweep_keeps_no_more_partials_in_mind_than_its_limit_and_the_next_takes_the_rest() {
-    let (place, folder) = share();
-    for number in 0..=sweep::PARTIALS_MAX {
-        File::create(place.path().join(format!(".ioe-partial-{number:032}"))).unwrap();
-    }
-    let once = sweep(&folder, u64::MAX, &|| false).unwrap();
-    assert_eq!(once, SweepReport { removed: 0, kept: sweep::PARTIALS_MAX as u64 });
-}
-
-#[test]
 fn a_group_on_two_file_systems_is_synced_on_both() {
     /// Counts the syncs of data.
     #[derive(Default)]
@@ -495,95 +443,5 @@ fn a_folder_that_is_removed_while_a_file_arrives_is_missing_and_so_is_the_versio
         };
         assert!(is_told);
         assert_eq!(names(place.path()), Vec::<String>::new());
-    }
-}
-
-fn mode_of(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().mode() & 0o7777
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-#[test]
-fn a_file_gets_the_permissions_of_what_it_replaces_in_the_end_and_not_of_what_was_there_at_first() {
-    type Meanwhile = fn(&Path);
-    let meanwhile: [(Meanwhile, u32); 3] = [
-        (|file| set_mode(file, 0o600), 0o600),
-        (|file| set_mode(file, 0o640), 0o640),
-        (
-            |file| {
-                std::fs::remove_file(file).unwrap();
-                std::fs::write(file, "other").unwrap();
-                set_mode(file, 0o711);
-            },
-            0o711,
-        ),
-    ];
-    for (act, expected) in meanwhile {
-        let (place, folder) = share();
-        let file = place.path().join("x");
-        std::fs::write(&file, "old").unwrap();
-        set_mode(&file, 0o755);
-        let mut incoming = Incoming::begin(&folder, &path("x"), Landing::default()).unwrap();
-        send(&mut incoming, b"new", 0).unwrap();
-        act(&file);
-        incoming.finish(3, None).unwrap();
-        assert_eq!(mode_of(&file), expected);
-    }
-}
-
-#[test]
-fn where_the_old_file_is_gone_by_then_it_gets_the_permissions_of_a_new_one_also_when_it_is_continued() {
-    let (place, folder) = share();
-    let bytes = content(2 * MIB, 0);
-    std::fs::write(place.path().join("new"), "").unwrap();
-    let (file, of_new) = (place.path().join("x"), mode_of(&place.path().join("new")));
-    for broken in [false, true] {
-        std::fs::write(&file, "old").unwrap();
-        set_mode(&file, 0o700);
-        let begin = || Incoming::begin(&folder, &path("x"), resumable(bytes.len())).unwrap();
-        let mut incoming = begin();
-        send(&mut incoming, &bytes[..MIB], 0).unwrap();
-        if broken {
-            drop(incoming);
-            std::fs::remove_file(&file).unwrap();
-            incoming = begin();
-            send(&mut incoming, &bytes, 0).unwrap();
-        } else {
-            std::fs::remove_file(&file).unwrap();
-            send(&mut incoming, &bytes, MIB).unwrap();
-        }
-        incoming.finish(bytes.len() as u64, None).unwrap();
-        assert_eq!(mode_of(&file), of_new, "broken: {broken}");
-    }
-}
-
-#[test]
-fn a_partial_that_somebody_else_put_there_gives_neither_its_bits_nor_its_owner() {
-    let (place, folder) = share();
-    let bytes = content(2 * MIB, 0);
-    std::fs::write(place.path().join("new"), "").unwrap();
-    let of_new = mode_of(&place.path().join("new"));
-    let planted = place.path().join(temporary::kept_name("x"));
-    let is_root = rustix::process::geteuid().is_root();
-    for (mode, owner) in [(0o6777, None), (0, None), (0o666, Some(1234))] {
-        std::fs::write(&planted, "planted").unwrap();
-        set_mode(&planted, mode);
-        if let Some(owner) = owner.filter(|_| is_root) {
-            std::os::unix::fs::chown(&planted, Some(owner), None).unwrap();
-        }
-        // Who may not even open what is his own has to remove it first; root may.
-        let Ok(mut incoming) = Incoming::begin(&folder, &path("x"), resumable(bytes.len())) else {
-            assert!(!is_root && mode == 0);
-            std::fs::remove_file(&planted).unwrap();
-            continue;
-        };
-        send(&mut incoming, &bytes, 0).unwrap();
-        incoming.finish(bytes.len() as u64, None).unwrap();
-        let landed = std::fs::metadata(place.path().join("x")).unwrap();
-        assert_eq!((landed.mode() & 0o7777, landed.uid()), (of_new, rustix::process::geteuid().as_raw()));
-        std::fs::remove_file(place.path().join("x")).unwrap();
     }
 }
