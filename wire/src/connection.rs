@@ -7,16 +7,23 @@ mod opening;
 mod receiver;
 mod sender;
 mod stream;
+mod tls;
+mod identity;
 
 pub use crate::message::text::shortened;
+pub use identity::{Identity, NoIdentity, NoPublicKey, PUBLIC_KEY_BYTES, PublicKey};
 pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, welcome};
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};
 pub use stream::{Closer, Stream};
+pub use tls::{Acceptor, HandshakeError, Offer};
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The first byte of a TLS connection: a record of type handshake (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Both halves of one framed byte stream.
 #[derive(Debug)]
@@ -38,6 +45,37 @@ impl Connection {
         let stream = Arc::new(Stream::plain(socket, patience)?);
         let receiver = Receiver::new(Arc::clone(&stream), patience);
         Ok(Self { receiver, sender: Sender::new(stream), address })
+    }
+
+    /// Makes it secure from the dialling end, all of it before `deadline`; gives the key of the other end, of which
+    /// nothing more is known yet. To be called before anything else is said.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]; the connection is of no use then.
+    pub fn offer_tls(&mut self, offer: &Offer, deadline: Instant) -> Result<PublicKey, HandshakeError> {
+        let state = offer.connection().map_err(HandshakeError::Failed)?;
+        self.sender.secure(state, deadline)
+    }
+
+    /// As [`Connection::offer_tls`], from the listening end.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]; the connection is of no use then.
+    pub fn accept_tls(
+        &mut self,
+        acceptor: &Acceptor,
+        deadline: Instant,
+    ) -> Result<PublicKey, HandshakeError> {
+        let state = acceptor.connection().map_err(HandshakeError::Failed)?;
+        self.sender.secure(state, deadline)
+    }
+
+    /// Whether the other end begins with TLS, as its first byte tells; waits for that byte until `deadline`.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn begins_with_tls(&mut self, deadline: Instant) -> Result<bool, ReceiveError> {
+        Ok(self.receiver.peek(deadline)? == Some(TLS_HANDSHAKE))
     }
 
     /// The other end's address.

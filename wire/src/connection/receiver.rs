@@ -146,6 +146,12 @@ impl Receiver {
         }
     }
 
+    /// The first byte that has come and was not taken yet; none at the end of the stream.
+    pub(super) fn peek(&mut self, by: Instant) -> Result<Option<u8>, ReceiveError> {
+        self.set_timeout(Wait::Hello, Some(by))?;
+        self.stream.peek().map_err(|error| broken(error, Wait::Hello))
+    }
+
     /// Whether a whole message, the end of the stream or an error is there without waiting; takes what has arrived.
     pub fn is_ready(&mut self) -> bool {
         while !self.holds_line() {

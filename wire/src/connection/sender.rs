@@ -1,14 +1,17 @@
 //! The sending half: lines gathered into one buffer, sections from memory, and sections straight from a file.
 
+use super::identity::PublicKey;
 use super::stream::{Closer, Stream, is_timeout};
+use super::tls::HandshakeError;
 use crate::codec::{self, Message, MessageSet};
 use crate::limits::SECTION_BYTES_MAX;
 use crate::message::{ByteCount, Section};
 use rustix::fd::AsFd;
+use rustls::Connection as State;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Lines are gathered up to this many bytes before they are sent without being asked to.
@@ -39,6 +42,10 @@ pub struct Sender {
 impl Sender {
     pub(super) fn new(stream: Arc<Stream>) -> Self {
         Self { stream, gathered: Vec::new(), copy: Vec::new(), sent: 0 }
+    }
+
+    pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
+        self.stream.secure(state, deadline)
     }
 
     pub(super) fn local_address(&self) -> Option<SocketAddr> {

@@ -1,11 +1,15 @@
-//! The transport below the frames: a plain socket now; TLS will be a second variant, with the same calls.
+//! The transport below the frames: a socket, plain at first, and over TLS from where both ends have shaken hands.
 
+use super::identity::PublicKey;
+use super::tls::{HandshakeError, Tls};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustls::Connection as State;
 use socket2::{SockRef, TcpKeepalive};
+use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// An end that vanished without a word (a lost network, a power cut) is noticed after about half a minute, however
 /// long it may be idle: what it was uploading can then be continued by its next start.
@@ -14,12 +18,10 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const PROBES_MAX: u32 = 3;
 
 /// A connected byte stream that two threads may use at once, one in each direction.
-#[derive(Debug)]
-pub struct Stream(Transport);
-
-#[derive(Debug)]
-enum Transport {
-    Plain(TcpStream),
+pub struct Stream {
+    socket: TcpStream,
+    /// Set once, before anything else is said.
+    tls: OnceLock<Tls>,
 }
 
 impl Stream {
@@ -29,71 +31,98 @@ impl Stream {
             TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL).with_retries(PROBES_MAX);
         SockRef::from(&socket).set_tcp_keepalive(&probes)?;
         socket.set_write_timeout(Some(patience))?;
-        Ok(Self(Transport::Plain(socket)))
+        Ok(Self { socket, tls: OnceLock::new() })
+    }
+
+    /// Shakes hands, all of it before `deadline`; from then on everything is encrypted. Gives the other end's key.
+    pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
+        let patience = self.socket.write_timeout().map_err(HandshakeError::Lost)?;
+        let tls = Tls::shake_hands(state, &self.socket, deadline)?;
+        self.socket.set_write_timeout(patience).map_err(HandshakeError::Lost)?;
+        Ok(self.tls.get_or_init(|| tls).peer())
+    }
+
+    /// The first byte that has come and was not taken yet; none at the end of the stream.
+    pub(super) fn peek(&self) -> io::Result<Option<u8>> {
+        let mut first = [0];
+        let count = retry_interrupted(|| self.socket.peek(&mut first))?;
+        Ok((count > 0).then_some(first[0]))
     }
 
     pub(super) fn set_read_timeout(&self, patience: Duration) -> io::Result<()> {
-        let Transport::Plain(socket) = &self.0;
         // Zero would mean "wait for ever".
-        socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))
+        self.socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))
     }
 
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
-        let Transport::Plain(socket) = &self.0;
-        socket.local_addr().ok()
+        self.socket.local_addr().ok()
     }
 
     pub(super) fn set_write_timeout(&self, patience: Duration) -> io::Result<()> {
-        let Transport::Plain(socket) = &self.0;
-        socket.set_write_timeout(Some(patience.max(Duration::from_millis(1))))
+        self.socket.set_write_timeout(Some(patience.max(Duration::from_millis(1))))
     }
 
     pub(super) fn read(&self, target: &mut [u8]) -> io::Result<usize> {
-        let Transport::Plain(socket) = &self.0;
-        retry_interrupted(|| (&mut &*socket).read(target))
+        match self.tls.get() {
+            Some(tls) => tls.read(&self.socket, target),
+            None => retry_interrupted(|| (&mut &self.socket).read(target)),
+        }
     }
 
     pub(super) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        let Transport::Plain(socket) = &self.0;
-        (&mut &*socket).write_all(bytes)
+        match self.tls.get() {
+            Some(tls) => tls.write_all(&self.socket, bytes),
+            None => (&mut &self.socket).write_all(bytes),
+        }
     }
 
     /// The socket that bytes may be spliced into without passing through this program; none under TLS.
     pub(super) fn raw_socket(&self) -> Option<BorrowedFd<'_>> {
-        let Transport::Plain(socket) = &self.0;
-        Some(socket.as_fd())
+        self.tls.get().is_none().then(|| self.socket.as_fd())
     }
 
     /// Whether a read would not wait: bytes or the end of the stream are there.
     pub(super) fn is_readable_now(&self) -> bool {
-        let Transport::Plain(socket) = &self.0;
-        let mut set = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::IN)];
+        match self.tls.get() {
+            Some(tls) => tls.is_readable_now(&self.socket, || self.is_socket_readable()),
+            None => self.is_socket_readable(),
+        }
+    }
+
+    pub(super) fn finish_sending(&self) -> io::Result<()> {
+        if let Some(tls) = self.tls.get() {
+            tls.say_goodbye(&self.socket)?;
+        }
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    fn is_socket_readable(&self) -> bool {
+        let mut set = [rustix::event::PollFd::new(&self.socket, rustix::event::PollFlags::IN)];
         let now = rustix::event::Timespec::default();
         rustix::event::poll(&mut set, Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
-    pub(super) fn finish_sending(&self) -> io::Result<()> {
-        let Transport::Plain(socket) = &self.0;
-        socket.shutdown(Shutdown::Write)
-    }
-
     fn finish_receiving(&self) {
-        let Transport::Plain(socket) = &self.0;
         // As below.
-        let _ = socket.shutdown(Shutdown::Read);
+        let _ = self.socket.shutdown(Shutdown::Read);
     }
 
     fn abort(&self) {
-        let Transport::Plain(socket) = &self.0;
         // If the option cannot be set, the other end learns of it later.
-        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
         self.close();
     }
 
     fn close(&self) {
-        let Transport::Plain(socket) = &self.0;
         // It may be closed already, which is what was wanted.
-        let _ = socket.shutdown(Shutdown::Both);
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secure = self.tls.get().is_some();
+        formatter.debug_struct("Stream").field("socket", &self.socket).field("is_secure", &is_secure).finish()
     }
 }
 

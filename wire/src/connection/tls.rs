@@ -1,0 +1,260 @@
+//! TLS 1.3 below the frames, with raw public keys at both ends (RFC 8446, RFC 7250): no certificates, no resumption, no
+//! early data.
+//!
+//! Two threads may use it at once. A lock is around the state of the connection alone, and nobody waits for the socket
+//! while holding it: what was received is taken in under the lock, what is to be sent is encrypted under it into a
+//! buffer. Whoever reads never writes; what TLS itself wants to say leaves with the next words. Must not know whom to trust.
+
+mod config;
+
+pub use config::{Acceptor, Offer};
+
+use super::identity::PublicKey;
+use super::stream::retry_interrupted;
+use rustls::Connection as State;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// Bytes of ciphertext taken from the socket at a time: several full records.
+const CIPHER_BYTES: usize = 128 * 1024;
+/// Bytes encrypted at a time, between two calls to the socket.
+const ENCRYPT_BYTES: usize = 256 * 1024;
+
+/// Why no secure connection came about.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// The other end is silent, or too slow.
+    #[error("timed out in the TLS handshake")]
+    TimedOut,
+    /// The connection broke.
+    #[error("the connection was lost in the TLS handshake: {0}")]
+    Lost(#[source] io::Error),
+    /// The other end speaks no TLS as it is needed here, or lies.
+    #[error("the TLS handshake failed: {0}")]
+    Failed(#[source] rustls::Error),
+    /// The other end shows no key of ours.
+    #[error("the other end shows no Ed25519 key")]
+    NoKey,
+}
+
+/// A connection's TLS.
+pub(super) struct Tls {
+    state: Mutex<State>,
+    reading: Mutex<Reading>,
+    /// What is encrypted and not sent yet; held while it is sent, so that words leave in their order.
+    writing: Mutex<Vec<u8>>,
+    peer: PublicKey,
+}
+
+struct Reading {
+    cipher: Box<[u8]>,
+    /// What is decrypted and was not taken yet, from `taken` on.
+    plain: Vec<u8>,
+    taken: usize,
+    /// The other end has said that nothing more comes.
+    is_ended: bool,
+    /// What a look ahead met, and the next read tells.
+    failed: Option<io::Error>,
+}
+
+impl Tls {
+    /// Shakes hands over the socket, all of it before `deadline`.
+    pub(super) fn shake_hands(
+        mut state: State,
+        socket: &TcpStream,
+        deadline: Instant,
+    ) -> Result<Self, HandshakeError> {
+        state.set_buffer_limit(None);
+        let mut cipher = vec![0; CIPHER_BYTES].into_boxed_slice();
+        while state.is_handshaking() || state.wants_write() {
+            if state.wants_write() {
+                say(&mut state, socket, deadline)?;
+            } else {
+                hear(&mut state, socket, &mut cipher, deadline)?;
+            }
+        }
+        let peer = state.peer_certificates().and_then(|keys| keys.first());
+        let peer = peer.and_then(|key| PublicKey::from_spki(key)).ok_or(HandshakeError::NoKey)?;
+        let mut reading = Reading { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None };
+        reading.drain(&mut state).map_err(HandshakeError::Lost)?;
+        Ok(Self { state: Mutex::new(state), reading: Mutex::new(reading), writing: Mutex::default(), peer })
+    }
+
+    /// The key of the other end, which has proven that it has its secret half.
+    pub(super) fn peer(&self) -> PublicKey {
+        self.peer
+    }
+
+    pub(super) fn read(&self, socket: &TcpStream, target: &mut [u8]) -> io::Result<usize> {
+        let mut reading = lock(&self.reading);
+        loop {
+            if let Some(count) = reading.take(target)? {
+                return Ok(count);
+            }
+            self.receive(&mut reading, socket)?;
+        }
+    }
+
+    /// Whether a read would not wait; `is_readable` says so of the socket.
+    pub(super) fn is_readable_now(&self, socket: &TcpStream, is_readable: impl Fn() -> bool) -> bool {
+        let mut reading = lock(&self.reading);
+        while !reading.has_something() && is_readable() {
+            if let Err(error) = self.receive(&mut reading, socket) {
+                reading.failed = Some(error);
+            }
+        }
+        reading.has_something()
+    }
+
+    pub(super) fn write_all(&self, socket: &TcpStream, bytes: &[u8]) -> io::Result<()> {
+        let mut encrypted = lock(&self.writing);
+        for portion in bytes.chunks(ENCRYPT_BYTES) {
+            let mut state = lock(&self.state);
+            state.writer().write_all(portion)?;
+            drain_into(&mut state, &mut encrypted)?;
+            drop(state);
+            send(socket, &mut encrypted)?;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more comes (close_notify): without it, the other end must take what it has for cut off.
+    pub(super) fn say_goodbye(&self, socket: &TcpStream) -> io::Result<()> {
+        let mut encrypted = lock(&self.writing);
+        let mut state = lock(&self.state);
+        state.send_close_notify();
+        drain_into(&mut state, &mut encrypted)?;
+        drop(state);
+        send(socket, &mut encrypted)
+    }
+
+    fn receive(&self, reading: &mut Reading, socket: &TcpStream) -> io::Result<()> {
+        let count = retry_interrupted(|| (&mut &*socket).read(&mut reading.cipher))?;
+        if count == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut off without a goodbye"));
+        }
+        let mut state = lock(&self.state);
+        reading.take_in(&mut state, count)
+    }
+}
+
+impl Reading {
+    fn has_something(&self) -> bool {
+        self.taken < self.plain.len() || self.is_ended || self.failed.is_some()
+    }
+
+    /// What is there; none where something has to arrive first.
+    fn take(&mut self, target: &mut [u8]) -> io::Result<Option<usize>> {
+        let left = self.plain.get(self.taken..).unwrap_or_default();
+        let count = left.len().min(target.len());
+        if let (Some(target), Some(left)) = (target.get_mut(..count), left.get(..count)) {
+            target.copy_from_slice(left);
+        }
+        self.taken += count;
+        if count > 0 {
+            return Ok(Some(count));
+        }
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(self.is_ended.then_some(0)),
+        }
+    }
+
+    /// Decrypts the first `count` bytes of the ciphertext.
+    fn take_in(&mut self, state: &mut State, count: usize) -> io::Result<()> {
+        let cipher = std::mem::take(&mut self.cipher);
+        let mut left = cipher.get(..count).unwrap_or_default();
+        let mut outcome = Ok(());
+        while !left.is_empty() && outcome.is_ok() {
+            outcome = state.read_tls(&mut left).and_then(|_| {
+                let told = state.process_new_packets().map_err(invalid)?;
+                self.is_ended |= told.peer_has_closed();
+                self.drain(state)
+            });
+        }
+        self.cipher = cipher;
+        outcome
+    }
+
+    fn drain(&mut self, state: &mut State) -> io::Result<()> {
+        if self.taken == self.plain.len() {
+            self.plain.clear();
+            self.taken = 0;
+        }
+        match state.reader().read_to_end(&mut self.plain) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn say(state: &mut State, socket: &TcpStream, deadline: Instant) -> Result<(), HandshakeError> {
+    let mut encrypted = Vec::new();
+    drain_into(state, &mut encrypted).map_err(HandshakeError::Lost)?;
+    socket.set_write_timeout(Some(left_until(deadline)?)).map_err(HandshakeError::Lost)?;
+    send(socket, &mut encrypted).map_err(broken)
+}
+
+fn hear(
+    state: &mut State,
+    socket: &TcpStream,
+    cipher: &mut [u8],
+    deadline: Instant,
+) -> Result<(), HandshakeError> {
+    socket.set_read_timeout(Some(left_until(deadline)?)).map_err(HandshakeError::Lost)?;
+    let count = retry_interrupted(|| (&mut &*socket).read(cipher)).map_err(broken)?;
+    if count == 0 {
+        return Err(HandshakeError::Lost(io::ErrorKind::UnexpectedEof.into()));
+    }
+    let mut left = cipher.get(..count).unwrap_or_default();
+    while !left.is_empty() {
+        state.read_tls(&mut left).map_err(HandshakeError::Lost)?;
+        if let Err(error) = state.process_new_packets() {
+            // The alert says why; if it cannot be sent, the other end sees the connection close.
+            let _ = say(state, socket, deadline);
+            return Err(HandshakeError::Failed(error));
+        }
+    }
+    Ok(())
+}
+
+fn left_until(deadline: Instant) -> Result<Duration, HandshakeError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(HandshakeError::TimedOut) } else { Ok(left.max(Duration::from_millis(1))) }
+}
+
+fn drain_into(state: &mut State, encrypted: &mut Vec<u8>) -> io::Result<()> {
+    while state.wants_write() {
+        state.write_tls(encrypted)?;
+    }
+    Ok(())
+}
+
+fn send(socket: &TcpStream, encrypted: &mut Vec<u8>) -> io::Result<()> {
+    let sent = (&mut &*socket).write_all(encrypted);
+    encrypted.clear();
+    sent
+}
+
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn broken(error: io::Error) -> HandshakeError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => HandshakeError::TimedOut,
+        _ => HandshakeError::Lost(error),
+    }
+}
+
+/// A panic of another thread in between leaves what TLS then refuses to decrypt: nothing wrong is passed on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
