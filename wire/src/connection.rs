@@ -11,13 +11,14 @@ mod tls;
 mod identity;
 
 pub use crate::message::text::shortened;
-pub use identity::{Identity, NoIdentity, NoPublicKey, PUBLIC_KEY_BYTES, PublicKey};
+pub use identity::{Identity, NoIdentity};
 pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, welcome};
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};
 pub use stream::{Closer, Stream};
 pub use tls::{Acceptor, HandshakeError, Offer};
 
+use crate::key::PublicKey;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ pub mod line;
 pub mod timestamp;
 pub mod path;
 pub mod digest;
+pub mod key;
 pub mod error_code;
 pub mod limits;
 

@@ -1,9 +1,9 @@
 //! The sending half: lines gathered into one buffer, sections from memory, and sections straight from a file.
 
-use super::identity::PublicKey;
 use super::stream::{Closer, Stream, is_timeout};
 use super::tls::HandshakeError;
 use crate::codec::{self, Message, MessageSet};
+use crate::key::PublicKey;
 use crate::limits::SECTION_BYTES_MAX;
 use crate::message::{ByteCount, Section};
 use rustix::fd::AsFd;

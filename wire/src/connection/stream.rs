@@ -1,7 +1,7 @@
 //! The transport below the frames: a socket, plain at first, and over TLS from where both ends have shaken hands.
 
-use super::identity::PublicKey;
 use super::tls::{HandshakeError, Tls};
+use crate::key::PublicKey;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustls::Connection as State;
 use socket2::{SockRef, TcpKeepalive};

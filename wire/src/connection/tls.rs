@@ -9,8 +9,9 @@ mod config;
 
 pub use config::{Acceptor, Offer};
 
-use super::identity::PublicKey;
+use super::identity::key_of_spki;
 use super::stream::retry_interrupted;
+use crate::key::PublicKey;
 use rustls::Connection as State;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -77,7 +78,7 @@ impl Tls {
             }
         }
         let peer = state.peer_certificates().and_then(|keys| keys.first());
-        let peer = peer.and_then(|key| PublicKey::from_spki(key)).ok_or(HandshakeError::NoKey)?;
+        let peer = peer.and_then(|key| key_of_spki(key)).ok_or(HandshakeError::NoKey)?;
         let mut reading = Reading { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None };
         reading.drain(&mut state).map_err(HandshakeError::Lost)?;
         Ok(Self { state: Mutex::new(state), reading: Mutex::new(reading), writing: Mutex::default(), peer })

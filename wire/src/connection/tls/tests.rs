@@ -40,14 +40,19 @@ fn shake(socket: TcpStream, state: State, deadline: Instant) -> Shaken {
 }
 
 /// Shakes hands at both ends of these sockets.
-fn shaken(
+fn shaken(sockets: (TcpStream, TcpStream), client: &Identity, server: &Identity) -> (Shaken, Shaken) {
+    shaken_by(sockets, client, server, soon())
+}
+
+fn shaken_by(
     (dialled, accepted): (TcpStream, TcpStream),
     client: &Identity,
     server: &Identity,
+    deadline: Instant,
 ) -> (Shaken, Shaken) {
     let acceptor = Acceptor::of(server).unwrap().connection().unwrap();
-    let listening = thread::spawn(move || shake(accepted, acceptor, soon()));
-    let dialling = shake(dialled, Offer::of(client).unwrap().connection().unwrap(), soon());
+    let listening = thread::spawn(move || shake(accepted, acceptor, deadline));
+    let dialling = shake(dialled, Offer::of(client).unwrap().connection().unwrap(), deadline);
     (dialling, listening.join().unwrap())
 }
 
@@ -158,11 +163,13 @@ fn a_bit_that_is_flipped_anywhere_on_the_way_breaks_the_connection_and_changes_n
             }
         };
         let (sockets, recorded) = relay(flip);
-        let (dialling, listening) = shaken(sockets, &identity(), &identity());
+        // A length that was flipped makes an end wait for bytes that nobody sends: that is a failure, too.
+        let deadline = Instant::now() + Duration::from_millis(300);
+        let (dialling, listening) = shaken_by(sockets, &identity(), &identity(), deadline);
         let sent = content(3000, 5);
         if let Ok((stream, _)) = &dialling {
             // The other end may have ended it already.
-            let _ = stream.write_all(&sent);
+            let _ = stream.write_all(&sent).and_then(|()| stream.finish_sending());
         }
         if let Ok((stream, _)) = &listening {
             let received = read_exact(stream, 3000);
