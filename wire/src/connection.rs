@@ -19,12 +19,16 @@ pub use stream::{Closer, Stream};
 pub use tls::{Acceptor, HandshakeError, Offer};
 
 use crate::key::PublicKey;
+use crate::limits::HELLO_TIME_MAX;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The first byte of a TLS connection: a record of type handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Bytes of [`Connection::exported`].
+pub const EXPORTED_BYTES: usize = 32;
 
 /// Both halves of one framed byte stream.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub struct Connection {
     /// What goes out.
     pub sender: Sender,
     address: SocketAddr,
+    since: Instant,
 }
 
 impl Connection {
@@ -45,7 +50,7 @@ impl Connection {
         let address = socket.peer_addr()?;
         let stream = Arc::new(Stream::plain(socket, patience)?);
         let receiver = Receiver::new(Arc::clone(&stream), patience);
-        Ok(Self { receiver, sender: Sender::new(stream), address })
+        Ok(Self { receiver, sender: Sender::new(stream), address, since: Instant::now() })
     }
 
     /// Makes it secure from the dialling end, all of it before `deadline`; gives the key of the other end, of which
@@ -77,6 +82,24 @@ impl Connection {
     /// When it does not come.
     pub fn begins_with_tls(&mut self, deadline: Instant) -> Result<bool, ReceiveError> {
         Ok(self.receiver.peek(deadline)? == Some(TLS_HANDSHAKE))
+    }
+
+    /// The key of the other end, which it has proven to have; none in plain text.
+    #[must_use]
+    pub fn peer_key(&self) -> Option<PublicKey> {
+        self.sender.peer_key()
+    }
+
+    /// A value that both ends of this very connection have, and nobody else (RFC 8446, section 7.5); none in plain text.
+    #[must_use]
+    pub fn exported(&self, label: &[u8]) -> Option<[u8; EXPORTED_BYTES]> {
+        self.sender.exported(label)
+    }
+
+    /// Until when its `hello` must be whole, all that comes before included.
+    #[must_use]
+    pub fn opening_deadline(&self) -> Instant {
+        self.since + HELLO_TIME_MAX
     }
 
     /// The other end's address.

@@ -13,6 +13,7 @@ pub mod timestamp;
 pub mod path;
 pub mod digest;
 pub mod key;
+pub mod invitation;
 pub mod error_code;
 pub mod limits;
 

@@ -1,5 +1,6 @@
 //! The sending half: lines gathered into one buffer, sections from memory, and sections straight from a file.
 
+use super::EXPORTED_BYTES;
 use super::stream::{Closer, Stream, is_timeout};
 use super::tls::HandshakeError;
 use crate::codec::{self, Message, MessageSet};
@@ -46,6 +47,14 @@ impl Sender {
 
     pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
         self.stream.secure(state, deadline)
+    }
+
+    pub(super) fn peer_key(&self) -> Option<PublicKey> {
+        self.stream.peer_key()
+    }
+
+    pub(super) fn exported(&self, label: &[u8]) -> Option<[u8; EXPORTED_BYTES]> {
+        self.stream.exported(label)
     }
 
     pub(super) fn local_address(&self) -> Option<SocketAddr> {

@@ -1,5 +1,6 @@
 //! The transport below the frames: a socket, plain at first, and over TLS from where both ends have shaken hands.
 
+use super::EXPORTED_BYTES;
 use super::tls::{HandshakeError, Tls};
 use crate::key::PublicKey;
 use rustix::fd::{AsFd, BorrowedFd};
@@ -40,6 +41,14 @@ impl Stream {
         let tls = Tls::shake_hands(state, &self.socket, deadline)?;
         self.socket.set_write_timeout(patience).map_err(HandshakeError::Lost)?;
         Ok(self.tls.get_or_init(|| tls).peer())
+    }
+
+    pub(super) fn peer_key(&self) -> Option<PublicKey> {
+        self.tls.get().map(Tls::peer)
+    }
+
+    pub(super) fn exported(&self, label: &[u8]) -> Option<[u8; EXPORTED_BYTES]> {
+        self.tls.get()?.exported(label)
     }
 
     /// The first byte that has come and was not taken yet; none at the end of the stream.

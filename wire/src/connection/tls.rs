@@ -9,6 +9,7 @@ mod config;
 
 pub use config::{Acceptor, Offer};
 
+use super::EXPORTED_BYTES;
 use super::identity::key_of_spki;
 use super::stream::retry_interrupted;
 use crate::key::PublicKey;
@@ -87,6 +88,11 @@ impl Tls {
     /// The key of the other end, which has proven that it has its secret half.
     pub(super) fn peer(&self) -> PublicKey {
         self.peer
+    }
+
+    /// A value of this connection that its two ends alone can know.
+    pub(super) fn exported(&self, label: &[u8]) -> Option<[u8; EXPORTED_BYTES]> {
+        lock(&self.state).export_keying_material([0; EXPORTED_BYTES], label, None).ok()
     }
 
     pub(super) fn read(&self, socket: &TcpStream, target: &mut [u8]) -> io::Result<usize> {
