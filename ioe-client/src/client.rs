@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::render::Report;
 use shared_folder::remote::{Cancel, Dialer, Remote};
 use wire::message::Hello;
-use wire::net::Address;
+use wire::net::{Address, PlainTo, Security};
 
 /// What the other end sees this program as.
 const AGENT: &str = concat!("ioe-client/", env!("CARGO_PKG_VERSION"));
@@ -88,8 +88,9 @@ impl Client {
 
     /// Makes a connection and forgets the one before.
     pub(crate) fn connect(&mut self, address: &Address, cancel: &Cancel) -> Result<(), Failure> {
+        let plain = if self.config.plaintext { PlainTo::Anywhere } else { PlainTo::Loopback };
         let dialer = Dialer::new(address.clone(), self.hello.clone(), self.config.timeout)
-            .with_plaintext_anywhere(self.config.plaintext);
+            .with_security(Security::plain(plain));
         let mut remote = Remote::new(dialer, cancel.clone());
         remote.session()?;
         // The dialer has resolved it: where that fails now, it is as good as elsewhere.

@@ -14,6 +14,7 @@ use program::typed::Typed;
 use shared_folder::serve::Host;
 use shared_folder::sweeper::Sweeper;
 use std::sync::Arc;
+use wire::net::Door;
 use wire::net::service::{Serve, Service};
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
@@ -22,7 +23,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let Config { state: _lock, listener, host, admission, drain_timeout, console, summary } = config;
     let signals = StopSignals::install()?;
     system_limits::raise_descriptors();
-    let service = Service::start(listener, admission, Arc::clone(&host) as Arc<dyn Serve>)?;
+    let service = Service::start(listener, admission, Door::plain(), Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();
     announce(&output, &service.address());
     log::info!("{summary}");

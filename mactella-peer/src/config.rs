@@ -20,7 +20,7 @@ use thiserror::Error;
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::Admission;
-use wire::net::{ListenError, Listener, check_reach};
+use wire::net::{ListenError, Listener, PlainTo, Security, check_reach};
 
 /// The control socket's name in the state folder.
 const CONTROL_FILE: &str = "control.sock";
@@ -120,7 +120,7 @@ fn settings(
         advertise: options.advertise,
         peers: if options.no_peer { Vec::new() } else { options.peer.clone() },
         links_max: number(options.max_links),
-        plaintext: options.plaintext,
+        security: Security::plain(if options.plaintext { PlainTo::Anywhere } else { PlainTo::Loopback }),
         state: state.to_owned(),
     }
 }

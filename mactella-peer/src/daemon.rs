@@ -23,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+use wire::net::Door;
 use wire::net::service::Service;
 
 /// How long a start waits for the first look at the whole share; a larger one is found bit by bit.
@@ -37,9 +38,9 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let library = Arc::new(Library::start(Arc::clone(&host))?);
     let own_files = Arc::new(OwnFiles(Arc::clone(&library)));
-    let plaintext = settings.plaintext;
+    let security = settings.security.clone();
     let network = Network::start(settings, Arc::clone(&host), own_files)?;
-    let service = Service::start(listener, admission, network.serve())?;
+    let service = Service::start(listener, admission, Door::plain(), network.serve())?;
     let peer = Arc::new(Peer {
         network,
         service,
@@ -48,7 +49,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
         running: Running::new(),
         folder: ways.folder,
         hello: ways.hello,
-        plaintext,
+        security,
     });
     let output = Output::stdout();
     let control_path = control.path().to_owned();

@@ -33,8 +33,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread::{Builder, JoinHandle};
 use wire::message::Hello;
-use wire::net::Address;
 use wire::net::service::Serve;
+use wire::net::{Address, Security};
 
 /// Events on their way to the owner. Exceeded: whoever brings one waits, so that a link that floods is read no faster.
 const EVENTS_MAX: usize = 256;
@@ -51,8 +51,8 @@ pub(crate) struct Settings {
     /// Peers that the user named.
     pub(crate) peers: Vec<Address>,
     pub(crate) links_max: usize,
-    /// Plain text beyond this machine too.
-    pub(crate) plaintext: bool,
+    /// How other peers are dialled.
+    pub(crate) security: Security,
     /// The folder where the peer list is remembered.
     pub(crate) state: PathBuf,
 }
@@ -62,7 +62,7 @@ struct Shared {
     hello: Hello,
     listening: SocketAddr,
     advertise: Option<SocketAddr>,
-    plaintext: bool,
+    security: Security,
     events: Sender<Event>,
     /// Ends when the owner does: whoever waits for its answer waits no longer.
     gone: Receiver<Infallible>,
@@ -143,7 +143,7 @@ impl Shared {
             hello,
             listening: settings.listening,
             advertise: settings.advertise,
-            plaintext: settings.plaintext,
+            security: settings.security.clone(),
             events,
             gone,
             last_link: AtomicU32::new(0),

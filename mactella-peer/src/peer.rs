@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::message::Hello;
-use wire::net::Address;
 use wire::net::service::Service;
+use wire::net::{Address, Security};
 
 /// The longest wait without progress for another end, in LISTR and GET.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,8 +26,8 @@ pub(crate) struct Peer {
     pub(crate) folder: PathBuf,
     /// What this peer says of itself where it is a client.
     pub(crate) hello: Hello,
-    /// Plain text beyond this machine too.
-    pub(crate) plaintext: bool,
+    /// How others are dialled.
+    pub(crate) security: Security,
 }
 
 impl Peer {
@@ -38,6 +38,6 @@ impl Peer {
     /// Another peer, or a server, as a client has it.
     pub(crate) fn remote(&self, address: &Address, cancel: &Cancel) -> Remote {
         let dialer = Dialer::new(address.clone(), self.hello.clone(), PATIENCE);
-        Remote::new(dialer.with_plaintext_anywhere(self.plaintext), cancel.clone())
+        Remote::new(dialer.with_security(self.security.clone()), cancel.clone())
     }
 }

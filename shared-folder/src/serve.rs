@@ -47,6 +47,7 @@ impl Host {
             features: features.into_iter().map(str::to_owned).collect(),
             limits: SessionLimits::ours(),
             advertise: None,
+            network_proof: None,
         }
     }
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use wire::message::{Entry, Hello, Role};
 use wire::net::service::{Admission, Service};
-use wire::net::{Address, Listener};
+use wire::net::{Address, Door, Listener};
 use wire::path::SharedPath;
 
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
@@ -129,7 +129,7 @@ impl Pair {
         let host = Host { share: served, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let admission = Admission { connections_max: 64, openings_max: 0, patience };
-        let service = Service::start(listener, admission, Arc::new(host)).unwrap();
+        let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap();
         Self { _folders: folders, share, local, proxy: Proxy::start(service.address()), service, patience }
     }
 

@@ -25,7 +25,7 @@ use wire::digest::{Digest, piece_value};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::{Admission, Service};
-use wire::net::{Address, Listener};
+use wire::net::{Address, Door, Listener};
 use wire::path::SharedPath;
 
 const MIB: usize = 1 << 20;
@@ -54,7 +54,7 @@ impl Pair {
         let host = Host { share: share_of_host, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let admission = Admission { connections_max: 8, openings_max: 0, patience: Duration::from_secs(20) };
-        let service = Service::start(listener, admission, Arc::new(host)).unwrap();
+        let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap();
         Self { share, local, service }
     }
 

@@ -4,6 +4,7 @@
 //! splits into halves that two threads may use at once. Must not know what any message means.
 
 mod opening;
+mod membership;
 mod receiver;
 mod sender;
 mod stream;
@@ -12,6 +13,7 @@ mod identity;
 
 pub use crate::message::text::shortened;
 pub use identity::{Identity, NoIdentity};
+pub use membership::Membership;
 pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, welcome};
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};

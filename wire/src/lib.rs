@@ -12,6 +12,7 @@ pub mod line;
 pub mod timestamp;
 pub mod path;
 pub mod digest;
+pub mod network;
 pub mod key;
 pub mod invitation;
 pub mod error_code;

@@ -3,12 +3,20 @@
 //! Must not know what a session says; a [`service::Serve`] gets each connection with a slot of its own.
 
 pub mod service;
-mod address;
 mod dial;
+mod security;
+mod door;
 mod listener;
+mod locator;
+mod known_keys;
+mod address;
 mod wake;
 
 pub use address::{Address, AddressError};
-pub use dial::{DialError, dial};
+pub use dial::{DialError, Dialled, WrongKey, dial};
+pub use door::{Door, DoorError, PlainFrom};
+pub use known_keys::{KnownKeys, KnownKeysError};
 pub use listener::{ListenError, Listener, check_reach};
+pub use locator::{Locator, LocatorError};
+pub use security::{Expected, PlainTo, Security};
 pub use wake::Wake;

@@ -33,6 +33,8 @@ impl From<DialError> for Unopened {
             DialError::PlainBeyondLoopback { .. } => {
                 "it is not on this machine, and this peer was not started with --plaintext".to_owned()
             }
+            error @ (DialError::WrongKey(_) | DialError::UnknownKey { .. }) => error.to_string(),
+            DialError::Handshake { source, .. } => source.to_string(),
         };
         Self { code: None, why }
     }
@@ -84,11 +86,11 @@ impl Shared {
     }
 
     fn open(&self, address: &Address, hello: Hello) -> Result<(Connection, Welcome), Unopened> {
-        let mut connection =
-            dial(address, PATIENCE, self.plaintext, self.cancel.wake()).map_err(Unopened::from)?;
-        let _watched = self.cancel.watch(&connection.closer());
+        let dialled = dial(address, PATIENCE, &self.security, self.cancel.wake()).map_err(Unopened::from)?;
+        let _watched = self.cancel.watch(&dialled.closer());
+        let mut connection = dialled.secured().map_err(Unopened::from)?;
         let advertise = self.advertised_from(connection.local_address());
-        match say_hello(&mut connection, &Hello { advertise, ..hello }) {
+        match say_hello(&mut connection, &Hello { advertise, ..hello }, None) {
             Ok(opened) => Ok((connection, opened.welcome)),
             Err(OpeningError::Refused(refused)) => {
                 Err(Unopened { code: Some(refused.code), why: refused.message })

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
 use wire::message::link::FileResult;
 use wire::message::{ByteCount, Role};
-use wire::net::Listener;
 use wire::net::service::{Admission, Service};
+use wire::net::{Door, Listener};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const LINKS_MAX: usize = 4;
@@ -60,12 +60,12 @@ impl Peer {
             advertise: None,
             peers: peers.iter().copied().map(Address::from).collect(),
             links_max: LINKS_MAX,
-            plaintext: false,
+            security: Security::none(),
             state: state.path().to_owned(),
         };
         let network = Network::start(settings, host, Arc::new(Names(vec![file.to_owned()]))).unwrap();
         let admission = Admission { connections_max: 2, openings_max: 2, patience: PATIENCE };
-        let service = Service::start(listener, admission, network.serve()).unwrap();
+        let service = Service::start(listener, admission, Door::plain(), network.serve()).unwrap();
         Self { network, service, state }
     }
 

@@ -1,10 +1,10 @@
 //! How another end is reached: where, as whom, and with how much patience.
 
-use super::{Cancel, RemoteError, Session};
+use super::{Cancel, RemoteError, Session, Watched};
 use std::time::Duration;
-use wire::connection::say_hello;
+use wire::connection::{Connection, Membership, say_hello};
 use wire::message::Hello;
-use wire::net::{Address, dial};
+use wire::net::{Address, DialError, Security, dial};
 
 /// All that is needed to open a session, as often as it has to be opened.
 #[derive(Debug, Clone)]
@@ -12,20 +12,36 @@ pub struct Dialer {
     address: Address,
     hello: Hello,
     patience: Duration,
-    plaintext_anywhere: bool,
+    security: Security,
+    membership: Option<Membership>,
 }
 
 impl Dialer {
-    /// Reaches `address`, saying `hello`; `patience` is the longest wait without progress.
+    /// Reaches `address`, saying `hello`; `patience` is the longest wait without progress. Plain text, on this machine alone,
+    /// unless more is said.
     #[must_use]
     pub fn new(address: Address, hello: Hello, patience: Duration) -> Self {
-        Self { address, hello, patience, plaintext_anywhere: false }
+        Self { address, hello, patience, security: Security::none(), membership: None }
     }
 
-    /// Speaks plain text beyond this machine too.
+    /// Protected like this.
     #[must_use]
-    pub fn with_plaintext_anywhere(mut self, anywhere: bool) -> Self {
-        self.plaintext_anywhere = anywhere;
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
+    /// As a member of a private network, to other members alone.
+    #[must_use]
+    pub fn with_membership(mut self, membership: Option<Membership>) -> Self {
+        self.membership = membership;
+        self
+    }
+
+    /// Without the invitation that has done its work.
+    #[must_use]
+    pub fn without_invitation(mut self) -> Self {
+        self.hello.invitation = None;
         self
     }
 
@@ -56,16 +72,21 @@ impl Dialer {
         if cancel.is_cancelled() {
             return Err(RemoteError::Cancelled);
         }
-        let mut connection = match dial(&self.address, self.patience, self.plaintext_anywhere, cancel.wake())
-        {
+        let (mut connection, watched) = match self.dial(cancel) {
             Err(_) if cancel.is_cancelled() => return Err(RemoteError::Cancelled),
             dialled => dialled?,
         };
-        let watched = cancel.watch(&connection.closer());
-        match say_hello(&mut connection, &self.hello) {
+        match say_hello(&mut connection, &self.hello, self.membership.as_ref()) {
             Ok(opened) => Ok(Session::new(connection, opened.welcome, (cancel.clone(), watched))),
             Err(_) if cancel.is_cancelled() => Err(RemoteError::Cancelled),
             Err(source) => Err(RemoteError::Opening { address: self.address.to_string(), source }),
         }
+    }
+
+    fn dial(&self, cancel: &Cancel) -> Result<(Connection, Watched), DialError> {
+        let dialled = dial(&self.address, self.patience, &self.security, cancel.wake())?;
+        // From here on, whoever cancels ends the handshake.
+        let watched = cancel.watch(&dialled.closer());
+        Ok((dialled.secured()?, watched))
     }
 }

@@ -136,7 +136,8 @@ fn opening_recovery(error: &OpeningError) -> Recovery {
     match error {
         OpeningError::Refused(refused) => dismissal_recovery(refused.code),
         OpeningError::Receive(ReceiveError::Message(_) | ReceiveError::LineTooLong(_))
-        | OpeningError::Unexpected(_) => Recovery::None,
+        | OpeningError::Unexpected(_)
+        | OpeningError::NoMember => Recovery::None,
         OpeningError::Receive(_) | OpeningError::Send(_) | OpeningError::Silent => Recovery::Reconnect,
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use wire::digest::Digest;
 use wire::message::{Hello, Role};
 use wire::net::service::{Admission, Service};
-use wire::net::{Address, Listener};
+use wire::net::{Address, Door, Listener};
 use wire::path::SharedPath;
 
 /// How a step fails, and the code that the other end is to be told.
@@ -109,7 +109,7 @@ pub(crate) fn service(share: &Path, probe: Option<Arc<dyn Probe>>) -> Service {
     let host = Host { share, welcome, observer: Box::new(Quiet) };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let admission = Admission { connections_max: 8, openings_max: 0, patience: Duration::from_secs(20) };
-    Service::start(listener, admission, Arc::new(host)).unwrap()
+    Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Talk {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         let mut connection = Connection::new(socket, PATIENCE).unwrap();
-        say_hello(&mut connection, &Hello::of_client("model", PROCESS_ID)).unwrap();
+        say_hello(&mut connection, &Hello::of_client("model", PROCESS_ID), None).unwrap();
         Self { connection, last_id: 0, awaited: 0, heard: Vec::new() }
     }
 

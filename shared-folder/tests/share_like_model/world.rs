@@ -15,8 +15,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wire::digest::Digest;
 use wire::message::Role;
-use wire::net::Listener;
 use wire::net::service::{Admission, Service};
+use wire::net::{Door, Listener};
 
 /// Stands in every name and content outside that nobody may see.
 const CANARY: &str = "canary-5e0b";
@@ -268,5 +268,5 @@ fn serve(share: &Path) -> Service {
         Host { share: Share::new(folder, Catalogue::open(None), rules), welcome, observer: Box::new(Quiet) };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let admission = Admission { connections_max: 4, openings_max: 0, patience: Duration::from_secs(60) };
-    Service::start(listener, admission, Arc::new(host)).unwrap()
+    Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()
 }

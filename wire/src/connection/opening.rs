@@ -1,6 +1,6 @@
 //! How a connection opens: `hello` from whoever dialled, `welcome` or a refusal from whoever listened.
 
-use super::{Connection, ReceiveError, Received, SendError};
+use super::{Connection, Membership, ReceiveError, Received, SendError};
 use crate::codec::DecodeError;
 use crate::error_code::ErrorCode;
 use crate::limits::{
@@ -11,6 +11,7 @@ use crate::message::hello::Opening;
 use crate::message::reply::Refused;
 use crate::message::text::shortened;
 use crate::message::{Hello, Reply, Role, SessionLimits, Welcome};
+use crate::network::Prover;
 use std::time::Instant;
 use thiserror::Error;
 
@@ -29,6 +30,9 @@ pub enum OpeningError {
     /// The other end refuses; it said why.
     #[error("refused: {} ({})", .0.message, .0.code)]
     Refused(Refused),
+    /// The other end does not prove that it is in this end's private network.
+    #[error("it is not in this network")]
+    NoMember,
     /// The other end's first line breaks the protocol.
     #[error("{0}")]
     Unexpected(&'static str),
@@ -41,14 +45,25 @@ pub struct Opened {
     pub welcome: Welcome,
 }
 
-/// Opens a connection from the dialling end.
+/// Opens a connection from the dialling end; a member of a private network speaks to other members alone.
 ///
 /// # Errors
 /// See [`OpeningError`].
-pub fn say_hello(connection: &mut Connection, hello: &Hello) -> Result<Opened, OpeningError> {
-    connection.sender.send(None, hello)?;
+pub fn say_hello(
+    connection: &mut Connection,
+    hello: &Hello,
+    membership: Option<&Membership>,
+) -> Result<Opened, OpeningError> {
+    let network_proof = membership.and_then(|member| member.prove(connection, Prover::Dialler));
+    connection.sender.send(None, &Hello { network_proof, ..hello.clone() })?;
+    let is_member = |connection: &Connection, proof| {
+        membership.is_none_or(|member| member.is_proven(connection, Prover::Listener, proof))
+    };
     let deadline = Instant::now() + HELLO_TIME_MAX;
     match connection.receiver.message_by::<Reply>(Some(deadline))?.map(|decoded| decoded.message) {
+        Some(Reply::Welcome(welcome)) if !is_member(connection, welcome.network_proof) => {
+            Err(OpeningError::NoMember)
+        }
         Some(Reply::Welcome(welcome)) if is_sound(&welcome) => Ok(Opened { welcome }),
         Some(Reply::Welcome(_)) => Err(OpeningError::Unexpected("the welcome breaks the protocol's limits")),
         Some(Reply::Refused(refused)) => Err(OpeningError::Refused(refused)),
@@ -62,7 +77,7 @@ pub fn say_hello(connection: &mut Connection, hello: &Hello) -> Result<Opened, O
 /// # Errors
 /// See [`OpeningError`]; whoever broke the protocol has been told so.
 pub fn receive_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
-    let deadline = Instant::now() + HELLO_TIME_MAX;
+    let deadline = connection.opening_deadline();
     let received = connection.receiver.message_by::<Opening>(Some(deadline));
     let checked = check_hello(received);
     if let Err(error) = &checked {
@@ -112,6 +127,8 @@ impl Hello {
             process_id: process_id.to_owned(),
             port: None,
             advertise: None,
+            invitation: None,
+            network_proof: None,
         }
     }
 

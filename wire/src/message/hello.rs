@@ -3,6 +3,8 @@
 use super::number::{number, numbers};
 use super::{message_set, message_types};
 use crate::codec::only_map;
+use crate::invitation::Secret;
+use crate::network::NetworkProof;
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,12 @@ pub struct Hello {
     /// Of a peer: where others reach it, if that differs. Believed only when it was dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advertise: Option<SocketAddr>,
+    /// The secret of an invitation, which enrols the key of whoever speaks. Said over TLS alone, and only to the key that it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Secret>,
+    /// Shows that whoever speaks is in a private network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_proof: Option<NetworkProof>,
 }
 
 /// The answer to `hello` of whoever listens.
@@ -58,6 +66,9 @@ pub struct Welcome {
     /// Of a peer: where others reach it, if not where it was dialled. Believed only when it was dialled there too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advertise: Option<SocketAddr>,
+    /// Shows that this end is in the private network, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_proof: Option<NetworkProof>,
 }
 
 /// The maxima that whoever sends to this end keeps to.

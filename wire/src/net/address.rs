@@ -63,6 +63,19 @@ impl Address {
         Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
     }
 
+    /// Whether it is this machine by name or number, without asking a resolver.
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        let number = self.host.parse::<IpAddr>();
+        self.host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|number| number.is_loopback())
+    }
+
+    /// The same port by the usual names of this machine.
+    pub(super) fn names_of_this_machine(&self) -> Vec<String> {
+        let names = ["localhost", "127.0.0.1", "::1"];
+        names.map(|host| Self { host: host.to_owned(), port: self.port }.to_string()).to_vec()
+    }
+
     /// Whether any of its socket addresses leads beyond this machine, where bytes in plain text could be read and
     /// changed on the way.
     ///

@@ -7,7 +7,7 @@ mod slot;
 
 pub use slot::{Crowded, SessionSlot, SessionStatus, StoppingNow};
 
-use super::{Listener, Wake};
+use super::{Door, Listener, Wake};
 use crate::connection::Connection;
 use acceptor::Acceptor;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -47,16 +47,22 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts accepting.
+    /// Starts accepting; every connection passes `door` before it is served or refused.
     ///
     /// # Errors
     /// When the process has no descriptor or thread left.
-    pub fn start(listener: Listener, admission: Admission, serve: Arc<dyn Serve>) -> io::Result<Self> {
+    pub fn start(
+        listener: Listener,
+        admission: Admission,
+        door: Door,
+        serve: Arc<dyn Serve>,
+    ) -> io::Result<Self> {
         let (emptied_sender, emptied): (Sender<()>, _) = bounded(1);
         let slots = Arc::new(Slots::new(admission, emptied_sender));
         let wake = Arc::new(Wake::new()?);
         let address = listener.address();
-        let acceptor = Acceptor::new(listener, admission, serve, (Arc::clone(&slots), Arc::clone(&wake)));
+        let acceptor =
+            Acceptor::new(listener, admission, (door, serve), (Arc::clone(&slots), Arc::clone(&wake)));
         let thread = std::thread::Builder::new().name("accept".into()).spawn(move || acceptor.run())?;
         Ok(Self { slots, wake, address, emptied, acceptor: Some(thread) })
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wire::message::{Hello, Role};
 use wire::net::service::{Admission, Service};
-use wire::net::{Address, Listener};
+use wire::net::{Address, Door, Listener};
 
 /// A session that has everything it will ever get ends in less.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ impl Server {
         let host = Host { share, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let admission = Admission { connections_max: 16, openings_max: 16, patience: PATIENCE };
-        let service = Service::start(listener, admission, Arc::new(host)).expect("a service");
+        let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).expect("a service");
         Self { scratch, service }
     }
 

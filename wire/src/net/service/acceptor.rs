@@ -4,13 +4,14 @@ use super::slot::{SessionSlot, Slots};
 use super::{Admission, Serve};
 use crate::connection::{Connection, refuse};
 use crate::error_code::ErrorCode;
-use crate::net::{Listener, Wake};
+use crate::limits::LINGER_TIME_MAX;
+use crate::net::{Door, DoorError, Listener, Wake};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Refusals that are being said at once, each for at most the linger time. Exceeded: closed without a word.
 const REFUSALS_MAX: usize = 64;
@@ -21,6 +22,7 @@ const BACK_OFF_LAST: Duration = Duration::from_secs(1);
 pub(super) struct Acceptor {
     listener: Listener,
     admission: Admission,
+    door: Door,
     serve: Arc<dyn Serve>,
     slots: Arc<Slots>,
     wake: Arc<Wake>,
@@ -32,11 +34,11 @@ impl Acceptor {
     pub(super) fn new(
         listener: Listener,
         admission: Admission,
-        serve: Arc<dyn Serve>,
+        (door, serve): (Door, Arc<dyn Serve>),
         (slots, wake): (Arc<Slots>, Arc<Wake>),
     ) -> Self {
         let (refusals, threads) = (Arc::default(), Vec::new());
-        Self { listener, admission, serve, slots, wake, refusals, threads }
+        Self { listener, admission, door, serve, slots, wake, refusals, threads }
     }
 
     /// Accepts until woken, then joins every session.
@@ -79,11 +81,17 @@ impl Acceptor {
         }
     }
 
-    fn start_session(&mut self, connection: Connection, slot: SessionSlot) {
-        let serve = Arc::clone(&self.serve);
+    fn start_session(&mut self, mut connection: Connection, slot: SessionSlot) {
+        let (door, serve) = (self.door.clone(), Arc::clone(&self.serve));
         let name = format!("session-{}", slot.id());
         let session = move || {
-            let served = catch_unwind(AssertUnwindSafe(|| serve.serve(connection, &slot)));
+            let served = catch_unwind(AssertUnwindSafe(|| {
+                let deadline = connection.opening_deadline();
+                match door.enter(&mut connection, deadline) {
+                    Ok(()) => serve.serve(connection, &slot),
+                    Err(error) => turn_away(connection, &slot, &error),
+                }
+            }));
             if served.is_err() {
                 log::error!("session {} of {} ended by a bug in this program", slot.id(), slot.address());
             }
@@ -97,8 +105,11 @@ impl Acceptor {
             refusals.fetch_sub(1, Ordering::Relaxed);
             return;
         }
+        let door = self.door.clone();
         let say = move || {
-            if refuse(&mut connection, code, message).is_ok() {
+            // Nothing is read of plain text: whoever is refused need not have said anything.
+            let is_in = door.enter_to_be_refused(&mut connection, Instant::now() + LINGER_TIME_MAX);
+            if is_in && refuse(&mut connection, code, message).is_ok() {
                 connection.close_gently();
             }
             refusals.fetch_sub(1, Ordering::Relaxed);
@@ -120,6 +131,12 @@ impl Acceptor {
         let ended: Vec<JoinHandle<()>> = ended;
         ended.into_iter().for_each(join);
     }
+}
+
+/// Ends a connection that did not come in.
+fn turn_away(connection: Connection, slot: &SessionSlot, error: &DoorError) {
+    log::info!("session {} from {} did not open: {error}", slot.id(), slot.address());
+    connection.close_gently();
 }
 
 fn join(thread: JoinHandle<()>) {

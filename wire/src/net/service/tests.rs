@@ -4,7 +4,7 @@ use super::*;
 use crate::connection::{self, Opened, OpeningError, receive_hello, say_hello};
 use crate::error_code::ErrorCode;
 use crate::message::{Hello, Role, SessionLimits, Welcome};
-use crate::net::{Address, dial};
+use crate::net::{Address, Security, dial};
 use std::io::{Read as _, Write as _};
 use std::sync::mpsc;
 use std::time::Instant;
@@ -45,20 +45,30 @@ fn welcome() -> Welcome {
         features: Vec::new(),
         limits: SessionLimits::ours(),
         advertise: None,
+        network_proof: None,
     }
 }
 
 fn start(connections_max: usize, serve: Arc<dyn Serve>) -> Service {
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    Service::start(listener, Admission { connections_max, openings_max: 0, patience: PATIENCE }, serve)
-        .unwrap()
+    Service::start(
+        listener,
+        Admission { connections_max, openings_max: 0, patience: PATIENCE },
+        Door::plain(),
+        serve,
+    )
+    .unwrap()
 }
 
 fn open(service: &Service) -> Result<(Connection, Opened), OpeningError> {
-    let mut connection =
-        dial(&Address::from(service.address()), PATIENCE, false, &Wake::new().unwrap()).unwrap();
-    let opened = say_hello(&mut connection, &Hello::of_client("test", &"1".repeat(32)))?;
+    let mut connection = dialled(service);
+    let opened = say_hello(&mut connection, &Hello::of_client("test", &"1".repeat(32)), None)?;
     Ok((connection, opened))
+}
+
+fn dialled(service: &Service) -> Connection {
+    let (address, wake) = (Address::from(service.address()), Wake::new().unwrap());
+    dial(&address, PATIENCE, &Security::none(), &wake).unwrap().secured().unwrap()
 }
 
 fn refusal(result: Result<(Connection, Opened), OpeningError>) -> Option<ErrorCode> {
@@ -151,7 +161,7 @@ fn sessions_at_their_limit_leave_room_to_say_that_one_is_a_link() {
     }
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let admission = Admission { connections_max: 1, openings_max: 1, patience: PATIENCE };
-    let service = Service::start(listener, admission, Arc::new(Roles)).unwrap();
+    let service = Service::start(listener, admission, Door::plain(), Arc::new(Roles)).unwrap();
     let _session = open(&service).unwrap();
     assert_eq!(refusal(open(&service)), Some(ErrorCode::Busy));
     // The refused one holds the only place for openings until it has left.
@@ -161,9 +171,8 @@ fn sessions_at_their_limit_leave_room_to_say_that_one_is_a_link() {
     }
     let mut links = Vec::new();
     for number in 0..3 {
-        let mut connection =
-            dial(&Address::from(service.address()), PATIENCE, false, &Wake::new().unwrap()).unwrap();
-        say_hello(&mut connection, &Hello::of_peer("test", &format!("{number:032}"), 1)).unwrap();
+        let mut connection = dialled(&service);
+        say_hello(&mut connection, &Hello::of_peer("test", &format!("{number:032}"), 1), None).unwrap();
         links.push(connection);
     }
     assert_eq!(service.sessions().len(), 1);
