@@ -1,6 +1,6 @@
 //! What ioe-server, ioe-client and mactella-peer do alike as processes and at a terminal: options and
 //! their environment variables, logs, a daemon's life, the console and its two-form commands, the state
-//! folder, files of secrets, signals, the output that scripts read, and exit codes.
+//! folder, files of secrets, confinement, signals, the output that scripts read, and exit codes.
 //!
 //! This crate knows no message of the protocol and no file of the share: it depends on neither `wire` nor
 //! `shared-folder`, which Cargo proves.
@@ -19,6 +19,7 @@ pub mod console_input;
 pub mod input_line;
 pub mod ready;
 pub mod status;
+pub mod confinement;
 pub mod secret_file;
 pub mod process_id;
 pub mod state_folder;

@@ -3,6 +3,9 @@
 //!
 //! It must not know what the tests expect.
 
+#[cfg(target_os = "linux")]
+mod confined;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,6 +51,9 @@ struct Options {
     /// The look of the log
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    tried: confined::Tried,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,6 +65,8 @@ enum Role {
     Log,
     Prompt,
     Lock,
+    #[cfg(target_os = "linux")]
+    Confined,
 }
 
 fn main() -> ExitCode {
@@ -78,6 +86,8 @@ fn main() -> ExitCode {
         Role::Log => log_lines(),
         Role::Prompt => prompt(&options, &output),
         Role::Lock => lock(&options, &output),
+        #[cfg(target_os = "linux")]
+        Role::Confined => confined::try_all(&options.tried, &output),
     };
     output.flush();
     status.into()
