@@ -129,11 +129,12 @@ fn only_the_codec_knows_the_text_form_of_the_protocol() {
     let others = sources.iter().filter(|source| source.module() != "codec" && !source.is_test());
     assert_none(&mentions(others, &["serde_json"]), "in wire, only codec mentions serde_json");
     let shared = sources_of("shared-folder");
-    assert_none(&mentions(shared.iter(), &["serde_json"]), "shared-folder mentions no text form at all");
+    let others = shared.iter().filter(|source| source.module() != "access");
+    assert_none(&mentions(others, &["serde_json"]), "in shared-folder, only the access file has a text form");
 }
 
 #[test]
-fn folders_and_landings_know_no_message_and_serving_opens_no_file_itself() {
+fn folders_landings_and_access_know_no_message_and_serving_opens_no_file_itself() {
     let sources = sources_of("shared-folder");
     let folder = sources
         .iter()
@@ -141,6 +142,11 @@ fn folders_and_landings_know_no_message_and_serving_opens_no_file_itself() {
     assert_none(
         &mentions(folder, &["wire::message::re", "wire::codec"]),
         "folder and incoming know no request or reply",
+    );
+    let access = sources.iter().filter(|source| source.module() == "access");
+    assert_none(
+        &mentions(access, &["wire::message", "wire::codec", "wire::connection", "wire::net", "crate::"]),
+        "access knows no message, no connection and no file of the share",
     );
     let serving = sources.iter().filter(|source| source.module() == "serve");
     let words = ["openat", "File::open", "fs::read", "fs::write", "rustix::fs"];

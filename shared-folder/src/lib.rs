@@ -6,6 +6,7 @@
 pub mod library;
 pub mod sweeper;
 pub mod serve;
+pub mod access;
 pub mod failure;
 pub mod fetch;
 pub mod send;

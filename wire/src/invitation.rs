@@ -93,9 +93,16 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// 64 hex digits.
+impl fmt::Display for SecretHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.to_hex())
+    }
+}
+
 impl Serialize for SecretHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_hex())
+        serializer.collect_str(self)
     }
 }
 
