@@ -3,6 +3,7 @@
 //!
 //! It must not know what the bytes mean, and no error says any of them.
 
+use std::fmt::Display;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,9 +19,13 @@ use rustix::io::{Errno, Result as Outcome};
 use thiserror::Error;
 
 use crate::process_id::random_number;
+use crate::state_folder::StateFolder;
 
 /// So long may a file of secrets be: many keys. What is longer is refused, as something else was meant.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// The file of a program's own key, in its state folder.
+const KEY_FILE: &str = "key";
 
 /// Why a file of secrets cannot be used.
 #[derive(Debug, Error)]
@@ -65,6 +70,14 @@ pub enum SecretFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is there, and its bytes are not what they should be.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; no secret is in it.
+        reason: String,
+    },
     /// The operating system does not read or make it.
     #[error("the file of secrets {} cannot be {what}", path.display())]
     System {
@@ -77,6 +90,17 @@ pub enum SecretFileError {
         source: io::Error,
     },
 }
+
+impl SecretFileError {
+    /// Whether nothing is wrong but that the file cannot be made: whoever can do without one goes on.
+    pub fn is_unmakable(&self) -> bool {
+        matches!(self, Self::System { what: MADE, .. })
+    }
+}
+
+/// What the operating system does not do.
+const READ: &str = "read";
+const MADE: &str = "made";
 
 /// Only the owner may read and write.
 const PRIVATE_MODE: Mode = Mode::from_raw_mode(0o600);
@@ -93,6 +117,21 @@ const TEMPORARY_DIGITS: usize = 32;
 /// So often a file is begun: another process that cleans up may, between two system calls, take ours for a leftover.
 const ATTEMPTS_MAX: usize = 32;
 
+/// The program's own key, from the file `key` of its state folder: as `parse` reads the bytes, which `make` gives where
+/// there are none yet. See [`read_or_make`].
+///
+/// # Errors
+/// As [`read_or_make`]; when `parse` fails.
+pub fn own_key<K, E: Display>(
+    state: &StateFolder,
+    make: impl FnOnce() -> io::Result<Vec<u8>>,
+    parse: impl FnOnce(&[u8]) -> Result<K, E>,
+) -> Result<K, SecretFileError> {
+    let path = state.path().join(KEY_FILE);
+    let bytes = read_or_make(&path, make)?;
+    parse(&bytes).map_err(|error| SecretFileError::Damaged { path, reason: error.to_string() })
+}
+
 /// The bytes of the file; `None` where nothing is.
 ///
 /// # Errors
@@ -102,12 +141,12 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretFileError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     match open(path, flags, Mode::empty()) {
         Ok(file) => read_opened(path, file.into()).map(Some),
-        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         // A link at the end of the path, a socket: there is something, but no file.
         Err(Errno::LOOP | Errno::NXIO | Errno::MLINK) => {
             Err(SecretFileError::NoFile { path: path.to_owned() })
         }
-        Err(error) => Err(unusable(path, "read", error)),
+        Err(error) => Err(unusable(path, READ, error)),
     }
 }
 
@@ -123,10 +162,10 @@ pub fn read_or_make(
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
     }
-    let bytes = make().map_err(|error| unusable(path, "made", error))?;
+    let bytes = make().map_err(|error| unusable(path, MADE, error))?;
     match make_new(path, &bytes) {
         Ok(()) => Ok(bytes),
-        Err(SecretFileError::Taken { .. }) => read(path)?.ok_or_else(|| unusable(path, "read", Errno::NOENT)),
+        Err(SecretFileError::Taken { .. }) => read(path)?.ok_or_else(|| unusable(path, READ, Errno::NOENT)),
         Err(error) => Err(error),
     }
 }
@@ -142,17 +181,17 @@ pub fn make_new(path: &Path, bytes: &[u8]) -> Result<(), SecretFileError> {
     match Place::of(path).and_then(|place| place.make(bytes)) {
         Ok(()) => Ok(()),
         Err(Errno::EXIST) => Err(SecretFileError::Taken { path: path.to_owned() }),
-        Err(error) => Err(unusable(path, "made", error)),
+        Err(error) => Err(unusable(path, MADE, error)),
     }
 }
 
 fn read_opened(path: &Path, file: File) -> Result<Vec<u8>, SecretFileError> {
-    let metadata = file.metadata().map_err(|error| unusable(path, "read", error))?;
+    let metadata = file.metadata().map_err(|error| unusable(path, READ, error))?;
     check(path, &metadata)?;
     let mut bytes = Vec::new();
     let more_than_allowed = SECRET_BYTES_MAX as u64 + 1;
     let read = file.take(more_than_allowed).read_to_end(&mut bytes);
-    let length = read.map_err(|error| unusable(path, "read", error))?;
+    let length = read.map_err(|error| unusable(path, READ, error))?;
     if length > SECRET_BYTES_MAX {
         Err(SecretFileError::TooLong { path: path.to_owned() })
     } else {

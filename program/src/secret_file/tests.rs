@@ -44,6 +44,26 @@ fn a_file_is_made_once_and_for_its_owner_alone_and_read_from_then_on() {
 }
 
 #[test]
+fn a_programs_own_key_is_made_at_its_first_start_and_the_same_from_then_on() {
+    let scratch = scratch();
+    let state = StateFolder::open_shared(scratch.path());
+    let make = || Ok(SECRET.to_vec());
+    let parse = |bytes: &[u8]| if bytes == SECRET { Ok(bytes.len()) } else { Err("it is cut") };
+    assert_eq!(own_key(&state, make, parse).unwrap(), SECRET.len());
+    assert_eq!(own_key(&state, || panic!("there is one"), parse).unwrap(), SECRET.len());
+    fs::write(scratch.path().join("key"), &SECRET[1..]).unwrap();
+    let error = own_key(&state, make, parse).unwrap_err();
+    assert!(text(&error).contains("key is damaged: it is cut") && !error.is_unmakable(), "{error}");
+}
+
+#[test]
+fn where_nothing_can_be_made_the_error_says_that_it_is_only_that() {
+    let nowhere = StateFolder::nowhere("a");
+    let error = own_key(&nowhere, || Ok(SECRET.to_vec()), |_| Err::<(), _>("unread")).unwrap_err();
+    assert!(error.is_unmakable(), "{error}");
+}
+
+#[test]
 fn a_file_that_is_there_is_not_made_anew() {
     let scratch = scratch();
     let path = scratch.path().join("network");

@@ -8,6 +8,7 @@ use rustls::crypto::ring::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -35,6 +36,14 @@ impl Identity {
         let random = ring::rand::SystemRandom::new();
         let kept = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| NoIdentity)?;
         Ok((Self::from_pkcs8(kept.as_ref())?, kept.as_ref().to_vec()))
+    }
+
+    /// Makes a key in the form in which it is kept, for whoever keeps it before it is used.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn generate_kept() -> io::Result<Vec<u8>> {
+        Self::generate().map(|(_, kept)| kept).map_err(io::Error::other)
     }
 
     /// The key in the form in which it is kept.
@@ -91,7 +100,8 @@ mod tests {
     fn a_key_that_was_kept_is_the_same_and_two_are_different() {
         let (one, kept) = Identity::generate().unwrap();
         assert_eq!(Identity::from_pkcs8(&kept).unwrap().public(), one.public());
-        assert_ne!(Identity::generate().unwrap().0.public(), one.public());
+        let other = Identity::from_pkcs8(&Identity::generate_kept().unwrap()).unwrap();
+        assert_ne!(other.public(), one.public());
     }
 
     #[test]
