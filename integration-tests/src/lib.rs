@@ -31,6 +31,8 @@ pub mod upload;
 pub mod neighbour;
 pub mod mutation;
 pub mod session;
+pub mod stream;
+pub mod tls;
 pub mod by_hand;
 pub mod document;
 pub mod process;

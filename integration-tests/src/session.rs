@@ -15,6 +15,7 @@ pub use crate::by_hand::{hello, line_of, section_of, with_id};
 use crate::content::{PIECE_BYTES, digest};
 use crate::patience::HANG_TIME_MAX;
 use crate::scratch::assert_is_not_from_outside;
+use crate::stream::Stream;
 
 /// The longest control line, with its line feed (PROTOCOL.md, section 11).
 pub const LINE_BYTES_MAX: usize = 65536;
@@ -25,8 +26,8 @@ pub const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 
 /// One end of a connection, spoken by hand.
 pub struct Session {
-    socket: TcpStream,
-    reader: BufReader<TcpStream>,
+    stream: Stream,
+    reader: BufReader<Stream>,
     last_id: u64,
 }
 
@@ -50,16 +51,22 @@ impl Session {
         Self::over(TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}")))
     }
 
-    /// Speaks over a connection that is there already.
+    /// Speaks over a connection that is there already, a socket or TLS over one.
     ///
     /// # Panics
     /// When the connection is broken.
-    pub fn over(socket: TcpStream) -> Self {
-        socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(HANG_TIME_MAX)).unwrap();
-        socket.set_write_timeout(Some(HANG_TIME_MAX)).unwrap();
-        let reader = BufReader::with_capacity(256 * 1024, socket.try_clone().unwrap());
-        Self { socket, reader, last_id: 0 }
+    pub fn over(stream: impl Into<Stream>) -> Self {
+        let stream = stream.into();
+        stream.socket().set_nodelay(true).unwrap();
+        stream.socket().set_read_timeout(Some(HANG_TIME_MAX)).unwrap();
+        stream.socket().set_write_timeout(Some(HANG_TIME_MAX)).unwrap();
+        let reader = BufReader::with_capacity(256 * 1024, stream.clone());
+        Self { stream, reader, last_id: 0 }
+    }
+
+    /// What it speaks over.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Connects, says `hello` and hears `welcome`.
@@ -81,7 +88,7 @@ impl Session {
     /// # Panics
     /// When the socket has none.
     pub fn local_address(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap()
+        self.stream.socket().local_addr().unwrap()
     }
 
     /// Sends bytes as they are.
@@ -89,12 +96,12 @@ impl Session {
     /// # Panics
     /// When the other end takes none for [`HANG_TIME_MAX`], or has closed.
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket.write_all(bytes.as_ref()).expect("the other end takes our bytes");
+        self.stream.write_all(bytes.as_ref()).expect("the other end takes our bytes");
     }
 
     /// Sends bytes to somebody who may have closed meanwhile; returns whether all were taken.
     pub fn try_send_raw(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.socket.write_all(bytes.as_ref()).is_ok()
+        self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
     /// Sends one line; the line feed is added.
@@ -281,16 +288,16 @@ impl Session {
     /// # Panics
     /// When the socket refuses the timeout.
     pub fn hears_within(&mut self, time: Duration) -> bool {
-        self.socket.set_read_timeout(Some(time)).unwrap();
+        self.stream.socket().set_read_timeout(Some(time)).unwrap();
         let heard = !matches!(self.reader.fill_buf(), Err(error) if is_timeout(&error));
-        self.socket.set_read_timeout(Some(HANG_TIME_MAX)).unwrap();
+        self.stream.socket().set_read_timeout(Some(HANG_TIME_MAX)).unwrap();
         heard
     }
 
     /// Closes our sending side only.
     pub fn finish_sending(&mut self) {
         // The other end may have closed already, which leads to the same.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = self.stream.socket().shutdown(Shutdown::Write);
     }
 
     /// Closes with a reset instead of an orderly end.
@@ -298,7 +305,7 @@ impl Session {
     /// # Panics
     /// When the socket refuses the option.
     pub fn reset(self) {
-        rustix::net::sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO)).unwrap();
+        rustix::net::sockopt::set_socket_linger(self.stream.socket(), Some(Duration::ZERO)).unwrap();
     }
 
     /// Waits for the connection's end; nothing more may be said before.
@@ -347,8 +354,8 @@ impl Session {
     /// # Panics
     /// When the connection cannot be shared.
     pub fn send_meanwhile(&self, bytes: Vec<u8>) -> thread::JoinHandle<bool> {
-        let mut socket = self.socket.try_clone().unwrap();
-        thread::spawn(move || socket.write_all(&bytes).is_ok())
+        let mut stream = self.stream.clone();
+        thread::spawn(move || stream.write_all(&bytes).is_ok())
     }
 }
 
