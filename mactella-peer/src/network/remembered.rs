@@ -2,12 +2,14 @@
 
 use crate::overlay::PeerStatus;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 const FILE_NAME: &str = "peers.json";
+const PRIVATE_MODE: u32 = 0o600;
 /// A file that is longer was not written by us. Exceeded: ignored.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -89,10 +91,14 @@ fn read(path: &Path) -> io::Result<List> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-/// A temporary name first: a reader finds the old list or the new one.
+/// For this user alone: whom it knows is nobody else's business. A temporary name first: a reader finds the old list or the new one.
 fn write(path: &Path, list: &List) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    fs::write(&temporary, serde_json::to_vec_pretty(list)?)?;
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(PRIVATE_MODE).open(&temporary)?;
+    // One that a crash left may have another mode.
+    file.set_permissions(Permissions::from_mode(PRIVATE_MODE))?;
+    file.write_all(&serde_json::to_vec_pretty(list)?)?;
     fs::rename(temporary, path)
 }
 
@@ -121,6 +127,8 @@ mod tests {
         let all =
             [peer("host:1", true, false), peer("127.0.0.1:2", true, false), peer("[::1]:3", false, true)];
         remembered.keep(&all, &["127.0.0.1:2".to_owned()]);
+        let mode = fs::metadata(scratch.path().join(FILE_NAME)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let again = Remembered::open(scratch.path());
         assert_eq!(again.list().known, ["host:1"]);
         let learned = Learned { address: "[::1]:3".parse().unwrap(), reached: true };

@@ -5,6 +5,9 @@ use crate::folder::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
 use std::collections::VecDeque;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,6 +17,7 @@ use wire::digest::{Digest, PieceValue};
 use wire::path::SharedPath;
 
 const DATABASE_NAME: &str = "digests.redb";
+const PRIVATE_MODE: u32 = 0o600;
 /// Device and inode to a row. The name has the row's version: another one is another table.
 const DIGESTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("digests-1");
 /// Digest to the path where it was last seen.
@@ -150,12 +154,21 @@ impl Drop for Store {
 }
 
 fn create(path: &Path) -> Result<Database, redb::Error> {
-    let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+    let file = private_file(path).map_err(redb::Error::Io)?;
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
     let transaction = database.begin_write()?;
     transaction.open_table(DIGESTS)?;
     transaction.open_table(PATHS)?;
     transaction.commit()?;
     Ok(database)
+}
+
+/// Which files there are, and how long, is for whoever may see the share; the folder of the state may be open to others.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_MODE).open(path)?;
+    file.set_permissions(Permissions::from_mode(PRIVATE_MODE))?;
+    Ok(file)
 }
 
 /// Overwritten pages make the database panic; here that is just a database that cannot be read.

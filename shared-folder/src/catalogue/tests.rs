@@ -57,6 +57,19 @@ fn a_hash_has_the_digest_and_the_pieces_of_the_file() {
 }
 
 #[test]
+fn the_database_is_its_owners_alone_also_one_that_was_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = place();
+    let path = place.state.join("digests.redb");
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    drop(Catalogue::open(Some(&place.state)));
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    drop(Catalogue::open(Some(&place.state)));
+    assert_eq!(mode(), 0o600);
+}
+
+#[test]
 fn a_settled_digest_survives_a_restart_and_a_change_makes_it_unknown() {
     let place = place();
     let bytes = vec![3u8; 1 << 20];
