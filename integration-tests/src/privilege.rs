@@ -39,6 +39,16 @@ pub fn bound_by_permissions() -> Option<Vec<String>> {
     first_that_works("a program that permissions bind", ways.map(words).to_vec(), probe)
 }
 
+/// Whether a daemon that says this of its confinement has all of it; where the kernel gives less, the test says that it
+/// was skipped, as far as it is about that.
+pub fn is_confined(said: &str) -> bool {
+    let is_whole = said.contains("confined by Landlock");
+    if !is_whole {
+        tell_skipped("a kernel with all of Landlock");
+    }
+    is_whole
+}
+
 /// The first command line below which the shell does this.
 fn first_that_works(wanted: &str, ways: Vec<Vec<String>>, probe: &str) -> Option<Vec<String>> {
     let works = |way: &Vec<String>| {

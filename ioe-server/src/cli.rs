@@ -55,6 +55,9 @@ pub(crate) struct Options {
     /// Listen beyond this machine although nothing is encrypted
     #[arg(long)]
     pub(crate) plaintext: bool,
+    /// Start only where the system confines this process to the folder and its state
+    #[arg(long)]
+    pub(crate) require_confinement: bool,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 }

@@ -3,13 +3,16 @@
 use crate::access_log::Logged;
 use crate::cli::{self, Options};
 use program::access_log::AccessLog;
+use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
 use program::process_id::ProcessId;
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
+use shared_folder::incoming::learn_umask;
 use shared_folder::serve::{Host, Rules, Share};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) console: bool,
     /// What is served and how, for the log.
     pub(crate) summary: String,
+    pub(crate) confined: Confined,
     /// Its lock lasts as long as the daemon.
     pub(crate) state: StateFolder,
 }
@@ -41,6 +45,8 @@ pub(crate) enum StartError {
     State(#[from] StateFolderError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
     #[error("no random bytes for a process id")]
     ProcessId(#[source] io::Error),
     #[error("the console cannot be read")]
@@ -58,6 +64,8 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
     let folder =
         Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
+    let listener = Listener::bind(&options.listen)?;
+    let confined = confine(&folder, &state)?.check(options.require_confinement)?;
     let rules = rules(options);
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
     let welcome = Host::welcome(
@@ -69,7 +77,6 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let host = Arc::new(Host { share, welcome, observer });
-    let listener = Listener::bind(&options.listen)?;
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, openings_max: 0, patience: options.idle_timeout };
     Ok(Config {
@@ -79,8 +86,16 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         drain_timeout: options.drain_timeout,
         console: options.console,
         summary: summary(options),
+        confined,
         state,
     })
+}
+
+/// From here on this process has its folder, its state and what is open already. No thread runs yet; those that the
+/// digest database starts are the first.
+fn confine(folder: &Folder, state: &StateFolder) -> Result<Confined, ConfinementError> {
+    learn_umask();
+    Confinement::new().may_change_in(folder.as_fd()).may_change(state.path()).enter()
 }
 
 fn summary(options: &Options) -> String {

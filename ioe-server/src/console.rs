@@ -1,5 +1,6 @@
 //! The console words that are this daemon's own: STATUS and HELP, in any case.
 
+use program::confinement::Confined;
 use program::output::Output;
 use program::status::{Session, summary};
 use program::typed::Typed;
@@ -12,20 +13,21 @@ STATUS     connections, what they do, and how much they moved
 HELP       this list";
 
 /// Carries out one line of the console; false where its word is unknown.
-pub(crate) fn obey(typed: &Typed, service: &Service, output: &Output) -> bool {
+pub(crate) fn obey(typed: &Typed, service: &Service, confined: &Confined, output: &Output) -> bool {
     match typed.word.to_ascii_uppercase().as_str() {
-        "STATUS" => status(service, output),
+        "STATUS" => status(service, confined, output),
         "HELP" => output.line(HELP),
         _ => return false,
     }
     true
 }
 
-fn status(service: &Service, output: &Output) {
+fn status(service: &Service, confined: &Confined, output: &Output) {
     let statuses = service.sessions();
     let sessions: Vec<_> = statuses.iter().map(shown).collect();
     output.line(summary(&sessions));
     sessions.iter().for_each(|session| output.line(session));
+    output.line(confined);
 }
 
 fn shown(status: &SessionStatus) -> Session<'_> {

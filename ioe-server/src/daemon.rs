@@ -3,6 +3,7 @@
 use crate::config::{Config, StartError};
 use crate::console;
 use crossbeam_channel::Receiver;
+use program::confinement::Confined;
 use program::console_input::ConsoleInput;
 use program::daemon::{Daemon, Work};
 use program::exit::ExitStatus;
@@ -20,22 +21,25 @@ use wire::net::service::{Serve, Service};
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     // What is bound first is dropped last: the lock ends after everything that uses the folder.
-    let Config { state: _lock, listener, host, admission, drain_timeout, console, summary } = config;
+    let Config { state: _lock, listener, host, admission, drain_timeout, console, summary, confined } =
+        config;
     let signals = StopSignals::install()?;
     system_limits::raise_descriptors();
     let service = Service::start(listener, admission, Door::plain(), Arc::clone(&host) as Arc<dyn Serve>)?;
     let output = Output::stdout();
     announce(&output, &service.address());
     log::info!("{summary}");
+    confined.tell();
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let console = if ConsoleInput::is_wanted(console) { Some(ConsoleInput::from_stdin()?) } else { None };
-    let work = Serving { service, host };
+    let work = Serving { service, host, confined };
     Ok(Daemon { work: &work, signals, console, output }.run(drain_timeout))
 }
 
 struct Serving {
     service: Service,
     host: Arc<Host>,
+    confined: Confined,
 }
 
 impl Work for Serving {
@@ -53,6 +57,6 @@ impl Work for Serving {
     }
 
     fn obey(&self, typed: &Typed, output: &Output) -> bool {
-        console::obey(typed, &self.service, output)
+        console::obey(typed, &self.service, &self.confined, output)
     }
 }

@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// Listen and connect beyond this machine although nothing is encrypted
     #[arg(long)]
     pub(crate) plaintext: bool,
+    /// Start only where the system confines this process to the folder, its state and connections
+    #[arg(long)]
+    pub(crate) require_confinement: bool,
     /// How long SEARCH, DISCOVER and GET by words wait for results
     #[arg(long, value_name = "DUR", default_value = "2s", value_parser = quantity::duration)]
     pub(crate) wait: Duration,
@@ -105,7 +108,7 @@ Exit codes with --attach:
   130  interrupted";
 
 /// Options that only a peer has.
-const OF_PEERS: [&str; 14] = [
+const OF_PEERS: [&str; 15] = [
     "folder",
     "listen",
     "advertise",
@@ -120,6 +123,7 @@ const OF_PEERS: [&str; 14] = [
     "console",
     "log_format",
     "plaintext",
+    "require_confinement",
 ];
 /// Options that make sense with `--attach` alone.
 const OF_ATTACH: [&str; 3] = ["cmd", "keep_going", "json"];

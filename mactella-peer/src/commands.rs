@@ -136,6 +136,7 @@ impl Order<'_> {
             library: self.peer.library.status(),
             sessions: self.peer.service.sessions(),
             commands: self.others(),
+            confinement: self.peer.confined.to_string(),
         });
         Ok(())
     }

@@ -5,14 +5,17 @@ use crate::cli::{self, Options};
 use crate::control::{ControlError, ControlSocket};
 use crate::network::Settings;
 use program::access_log::AccessLog;
+use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
 use program::process_id::ProcessId;
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
+use shared_folder::incoming::learn_umask;
 use shared_folder::serve::{Host, Rules, Share};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +31,21 @@ const CONTROL_FILE: &str = "control.sock";
 /// Connections beyond the sessions that have not said yet what they are: clients must not shut neighbours out.
 const OPENINGS_MAX: usize = 64;
 
+/// What resolving names reads, or one of these: the settings, wherever programs that manage networks keep them, and the
+/// modules that the C library loads for it.
+const FOR_RESOLVING: [&str; 10] = [
+    "/etc",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/run/connman",
+    "/mnt/wsl",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+];
+
 /// Everything a daemon runs on.
 pub(crate) struct Config {
     pub(crate) listener: Listener,
@@ -36,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) control: ControlSocket,
     pub(crate) ways: Ways,
+    pub(crate) confined: Confined,
     /// Its lock lasts as long as the daemon.
     pub(crate) state: StateFolder,
 }
@@ -65,6 +84,8 @@ pub(crate) enum StartError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
     #[error("no random bytes for a process id")]
     ProcessId(#[source] io::Error),
     #[error("the console cannot be read")]
@@ -81,21 +102,36 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let state = options.common.locked_state_folder(cli::NAME)?;
     let process_id = ProcessId::draw().map_err(StartError::ProcessId)?.as_str().to_owned();
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
-    let host = Arc::new(host(options, &state, &agent, &process_id)?);
+    let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
+    let folder =
+        Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
     let listener = Listener::bind(&options.listen)?;
     let in_state = state.path().join(CONTROL_FILE);
     let control = ControlSocket::open(&shown(options.control.as_deref().unwrap_or(&in_state)))?;
+    let confined = confine(&folder, &state, &control)?.check(options.require_confinement)?;
+    let host = Arc::new(host(options, folder, &state, (&agent, &process_id)));
     let hello = Hello::of_client(&agent, &process_id);
     let settings = settings(options, (agent, process_id), listener.address(), state.path());
     let connections_max = number(options.max_connections);
     let admission = Admission { connections_max, openings_max: OPENINGS_MAX, patience: options.idle_timeout };
-    Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), state })
+    Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), confined, state })
 }
 
-fn host(options: &Options, state: &StateFolder, agent: &str, process_id: &str) -> Result<Host, StartError> {
-    let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
-    let folder =
-        Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
+/// From here on this process has its folder, its state, the way to others and what is open already. No thread runs yet;
+/// those that the digest database starts are the first.
+fn confine(
+    folder: &Folder,
+    state: &StateFolder,
+    control: &ControlSocket,
+) -> Result<Confined, ConfinementError> {
+    learn_umask();
+    let needed = Confinement::new().may_change_in(folder.as_fd()).may_change(state.path()).may_connect();
+    // At its end the daemon removes the socket, which may lie anywhere.
+    let needed = control.path().parent().into_iter().fold(needed, Confinement::may_remove_from);
+    FOR_RESOLVING.into_iter().map(Path::new).fold(needed, Confinement::may_read).enter()
+}
+
+fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_id): (&str, &str)) -> Host {
     let rules = Rules {
         refuses_changes: Some(ErrorCode::NotAllowed),
         kinds: (!options.kinds.is_empty()).then(|| options.kinds.clone()),
@@ -104,7 +140,7 @@ fn host(options: &Options, state: &StateFolder, agent: &str, process_id: &str) -
     let welcome = Host::welcome(agent.to_owned(), Role::Peer, process_id.to_owned(), &rules);
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
-    Ok(Host { share, welcome, observer })
+    Host { share, welcome, observer }
 }
 
 fn settings(

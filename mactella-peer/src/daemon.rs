@@ -32,7 +32,7 @@ const SCAN_WAIT: Duration = Duration::from_millis(500);
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     // What is bound first is dropped last: the lock ends after everything that uses the folder.
-    let Config { state: _lock, listener, host, admission, settings, control, ways } = config;
+    let Config { state: _lock, listener, host, admission, settings, control, ways, confined } = config;
     let signals = StopSignals::install()?;
     system_limits::raise_descriptors();
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
@@ -50,6 +50,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
         folder: ways.folder,
         hello: ways.hello,
         security,
+        confined,
     });
     let output = Output::stdout();
     let control_path = control.path().to_owned();
@@ -60,6 +61,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     }
     announce(&output, &peer.service.address());
     log::info!("{}, commands: --attach {}", ways.summary, control_path.display());
+    peer.confined.tell();
     let input = if ConsoleInput::is_wanted(ways.console) { Some(ConsoleInput::from_stdin()?) } else { None };
     if input.is_some() {
         log::info!("commands are taken here, too: HELP lists them");

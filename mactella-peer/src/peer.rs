@@ -2,6 +2,7 @@
 
 use crate::network::{Handle, Network};
 use crate::running::Running;
+use program::confinement::Confined;
 use shared_folder::library::Library;
 use shared_folder::remote::{Cancel, Dialer, Remote};
 use shared_folder::serve::Host;
@@ -28,6 +29,8 @@ pub(crate) struct Peer {
     pub(crate) hello: Hello,
     /// How others are dialled.
     pub(crate) security: Security,
+    /// What keeps this process from all that it does not need.
+    pub(crate) confined: Confined,
 }
 
 impl Peer {

@@ -15,7 +15,7 @@ pub use error::FolderError;
 
 use beneath::{open_beneath, open_for_status};
 use hidden::Hidden;
-use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -40,6 +40,13 @@ pub struct Folder {
     gate: Mutex<()>,
     /// Its name when it was opened: for watching only, never for opening.
     opened_as: PathBuf,
+}
+
+/// For confinement, which is about the very folder that is open.
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
 }
 
 /// A file's place on its device: what a name leads to, whatever the name.

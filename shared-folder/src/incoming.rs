@@ -15,6 +15,7 @@ pub use arrived::{Arrived, Syncing, land};
 pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
+pub use temporary::learn_umask;
 
 use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Status};
 use crate::hashing::{BUFFER_BYTES, Hashing};

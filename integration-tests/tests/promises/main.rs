@@ -24,5 +24,6 @@ mod faults;
 mod stopping;
 mod console;
 mod starting;
+mod confinement;
 mod options;
 mod rules;

@@ -81,7 +81,7 @@ pub(super) struct TopicLine<'a> {
 
 /// The answer to STATUS.
 #[derive(Serialize)]
-pub(super) struct StatusLine {
+pub(super) struct StatusLine<'a> {
     pub(super) command: &'static str,
     pub(super) address: String,
     pub(super) links: usize,
@@ -104,6 +104,7 @@ pub(super) struct StatusLine {
     pub(super) connections: usize,
     pub(super) transfers: usize,
     pub(super) commands: usize,
+    pub(super) confinement: &'a str,
     pub(super) neighbours: Vec<NeighbourObject>,
 }
 

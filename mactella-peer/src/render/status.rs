@@ -18,6 +18,8 @@ pub(crate) struct ShownStatus {
     pub(crate) sessions: Vec<SessionStatus>,
     /// Commands of this peer's own users that run beside this one.
     pub(crate) commands: usize,
+    /// What keeps the process from all that it does not need.
+    pub(crate) confinement: String,
 }
 
 impl ShownStatus {
@@ -47,6 +49,7 @@ impl ShownStatus {
             connections: self.sessions.len(),
             transfers: self.sessions.iter().filter(|session| session.running.is_some()).count(),
             commands: self.commands,
+            confinement: &self.confinement,
             neighbours: self.network.neighbours.iter().map(object).collect(),
         })
     }
@@ -63,6 +66,7 @@ impl ShownStatus {
         }
         lines.push(self.files());
         lines.extend(self.counters());
+        lines.push(self.confinement.clone());
         lines
     }
 

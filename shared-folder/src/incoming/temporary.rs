@@ -31,6 +31,11 @@ static UMASK: LazyLock<u32> = LazyLock::new(|| {
     umask.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(0o022)
 });
 
+/// Asks the system now for the bits that new files do not get: whoever confines itself cannot ask any more.
+pub fn learn_umask() {
+    LazyLock::force(&UMASK);
+}
+
 /// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
 #[derive(Debug)]
 pub(super) struct Temporary {
