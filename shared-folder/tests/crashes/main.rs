@@ -5,6 +5,7 @@
 //! The server is this test program again, as a process of its own that runs one ignored test and nothing else.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends by panicking")]
 
+mod access;
 mod groups;
 mod harness;
 mod listings;
