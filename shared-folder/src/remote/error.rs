@@ -138,7 +138,9 @@ fn opening_recovery(error: &OpeningError) -> Recovery {
         OpeningError::Receive(ReceiveError::Message(_) | ReceiveError::LineTooLong(_))
         | OpeningError::Unexpected(_)
         | OpeningError::NoMember => Recovery::None,
-        OpeningError::Receive(_) | OpeningError::Send(_) | OpeningError::Silent => Recovery::Reconnect,
+        OpeningError::Receive(_) | OpeningError::Send(_) | OpeningError::Silent | OpeningError::GaveWay => {
+            Recovery::Reconnect
+        }
     }
 }
 

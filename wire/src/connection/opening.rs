@@ -36,6 +36,17 @@ pub enum OpeningError {
     /// The other end's first line breaks the protocol.
     #[error("{0}")]
     Unexpected(&'static str),
+    /// Too many connections were opening, and this was the oldest of them.
+    #[error("closed in favour of newer connections: it did not open, and too many were opening")]
+    GaveWay,
+}
+
+impl OpeningError {
+    /// Whether the other end said something that is no opening: neither silence nor a broken line is.
+    pub(crate) fn breaks_protocol(&self) -> bool {
+        let said = matches!(self, Self::Receive(ReceiveError::Message(_) | ReceiveError::LineTooLong(_)));
+        said || matches!(self, Self::Unexpected(_))
+    }
 }
 
 /// What the two ends agreed on.
@@ -77,13 +88,17 @@ pub fn say_hello(
 /// # Errors
 /// See [`OpeningError`]; whoever broke the protocol has been told so.
 pub fn receive_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
-    let deadline = connection.opening_deadline();
-    let received = connection.receiver.message_by::<Opening>(Some(deadline));
-    let checked = check_hello(received);
+    let checked = hear_hello(connection);
     if let Err(error) = &checked {
         refuse_opening(connection, error);
     }
     checked
+}
+
+/// As [`receive_hello`], but says nothing: whoever broke the protocol is to be told by [`refuse_opening`].
+pub(crate) fn hear_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
+    let deadline = connection.opening_deadline();
+    check_hello(connection.receiver.message_by::<Opening>(Some(deadline)))
 }
 
 /// Accepts the connection that [`receive_hello`] was about.
@@ -176,7 +191,7 @@ fn is_sound(welcome: &Welcome) -> bool {
 }
 
 /// Tells the other end what was wrong with its first line, where that can still be read.
-fn refuse_opening(connection: &mut Connection, error: &OpeningError) {
+pub(crate) fn refuse_opening(connection: &mut Connection, error: &OpeningError) {
     let code = match error {
         OpeningError::Receive(ReceiveError::Message(DecodeError::UnsupportedVersion { .. })) => {
             ErrorCode::UnsupportedVersion
@@ -195,3 +210,6 @@ fn refuse_opening(connection: &mut Connection, error: &OpeningError) {
     // It may have left already; then nobody needs the answer.
     let _ = refuse(connection, code, &text);
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,6 +193,20 @@ impl Receiver {
         }
     }
 
+    /// Reads and throws away until `by`, within a bound of bytes; false where the other end has left, or sent too much.
+    pub(crate) fn wait_out(&mut self, by: Instant) -> bool {
+        let mut left = LINGER_BYTES_MAX;
+        loop {
+            left = left.saturating_sub(self.buffer.discard(u64::MAX));
+            match self.fill(Wait::Message, Some(by)) {
+                Err(ReceiveError::TimedOut(_)) if Instant::now() >= by => return true,
+                Ok(true) if left > 0 => {}
+                Err(ReceiveError::TimedOut(_)) => {}
+                _ => return false,
+            }
+        }
+    }
+
     fn discard_unread(&mut self) -> Result<(), ReceiveError> {
         let deadline = Instant::now() + SECTION_TIME_MAX;
         while self.unread > 0 {
@@ -206,14 +220,17 @@ impl Receiver {
 
     /// Reads once into the line buffer; false is the end of the stream.
     fn fill(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<bool, ReceiveError> {
-        self.set_timeout(waiting, deadline)?;
-        let room = self.buffer.room(self.read_ahead);
-        if room.is_empty() {
-            return Err(LineTooLong.into());
+        loop {
+            self.set_timeout(waiting, deadline)?;
+            let room = self.buffer.room(self.read_ahead);
+            if room.is_empty() {
+                return Err(LineTooLong.into());
+            }
+            if let Some(count) = self.stream.read(room).map_err(|error| broken(error, waiting))? {
+                self.buffer.filled(count);
+                return Ok(count > 0);
+            }
         }
-        let count = self.stream.read(room).map_err(|error| broken(error, waiting))?;
-        self.buffer.filled(count);
-        Ok(count > 0)
     }
 
     fn set_timeout(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<(), ReceiveError> {
@@ -275,11 +292,13 @@ impl SectionBytes<'_> {
         let receiver = &mut *self.receiver;
         let wanted = target.len().min(usize::try_from(receiver.unread).unwrap_or(usize::MAX));
         let target = target.get_mut(..wanted).unwrap_or_default();
-        let mut count = receiver.buffer.take_into(target);
-        if count == 0 {
+        let taken = receiver.buffer.take_into(target);
+        let mut came = (taken > 0).then_some(taken);
+        while came.is_none() {
             receiver.set_timeout(Wait::Section, Some(self.deadline))?;
-            count = receiver.stream.read(target).map_err(|error| broken(error, Wait::Section))?;
+            came = receiver.stream.read(target).map_err(|error| broken(error, Wait::Section))?;
         }
+        let count = came.unwrap_or_default();
         receiver.unread -= count as u64;
         if count == 0 { Err(ReceiveError::Closed(Half::Section)) } else { Ok(count) }
     }

@@ -71,10 +71,11 @@ impl Stream {
         self.socket.set_write_timeout(Some(patience.max(Duration::from_millis(1))))
     }
 
-    pub(super) fn read(&self, target: &mut [u8]) -> io::Result<usize> {
+    /// Waits for bytes once; none where those that came mean nothing yet.
+    pub(super) fn read(&self, target: &mut [u8]) -> io::Result<Option<usize>> {
         match self.tls.get() {
             Some(tls) => tls.read(&self.socket, target),
-            None => retry_interrupted(|| (&mut &self.socket).read(target)),
+            None => retry_interrupted(|| (&mut &self.socket).read(target)).map(Some),
         }
     }
 

@@ -95,14 +95,15 @@ impl Tls {
         lock(&self.state).export_keying_material([0; EXPORTED_BYTES], label, None).ok()
     }
 
-    pub(super) fn read(&self, socket: &TcpStream, target: &mut [u8]) -> io::Result<usize> {
+    /// Reads from the socket once at most: none where what came was no whole record yet. So drips extend no deadline
+    /// of who reads.
+    pub(super) fn read(&self, socket: &TcpStream, target: &mut [u8]) -> io::Result<Option<usize>> {
         let mut reading = lock(&self.reading);
-        loop {
-            if let Some(count) = reading.take(target)? {
-                return Ok(count);
-            }
-            self.receive(&mut reading, socket)?;
+        if let Some(count) = reading.take(target)? {
+            return Ok(Some(count));
         }
+        self.receive(&mut reading, socket)?;
+        reading.take(target)
     }
 
     /// Whether a read would not wait; `is_readable` says so of the socket.
