@@ -83,6 +83,16 @@ impl Session {
         session
     }
 
+    /// Connects, says `hello` and is told that there is no room.
+    ///
+    /// # Panics
+    /// When the answer is another one.
+    pub fn assert_busy(address: SocketAddr) {
+        let mut session = Self::dial(address);
+        session.send(&hello(PROCESS_ID));
+        session.assert_closed_with("busy");
+    }
+
     /// Our own address, by which the other end's log names us.
     ///
     /// # Panics

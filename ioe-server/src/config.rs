@@ -78,7 +78,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let host = Arc::new(Host { share, welcome, observer });
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
-    let admission = Admission { connections_max, openings_max: 0, patience: options.idle_timeout };
+    let admission = Admission { connections_max, patience: options.idle_timeout };
     Ok(Config {
         listener,
         host,

@@ -28,9 +28,6 @@ use wire::net::{ListenError, Listener, PlainTo, Security, check_reach};
 /// The control socket's name in the state folder.
 const CONTROL_FILE: &str = "control.sock";
 
-/// Connections beyond the sessions that have not said yet what they are: clients must not shut neighbours out.
-const OPENINGS_MAX: usize = 64;
-
 /// What resolving names reads, or one of these: the settings, wherever programs that manage networks keep them, and the
 /// modules that the C library loads for it.
 const FOR_RESOLVING: [&str; 10] = [
@@ -113,7 +110,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let hello = Hello::of_client(&agent, &process_id);
     let settings = settings(options, (agent, process_id), listener.address(), state.path());
     let connections_max = number(options.max_connections);
-    let admission = Admission { connections_max, openings_max: OPENINGS_MAX, patience: options.idle_timeout };
+    let admission = Admission { connections_max, patience: options.idle_timeout };
     Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), confined, state })
 }
 

@@ -19,7 +19,7 @@ pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
 
 use session::Session;
-use wire::connection::{Connection, receive_hello, refuse, welcome};
+use wire::connection::{Connection, refuse, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, SessionLimits, Welcome};
 use wire::net::service::{Serve, SessionSlot};
@@ -60,7 +60,7 @@ impl Host {
 
     /// Serves a session whose `hello` has been received.
     pub fn session(&self, mut connection: Connection, hello: Hello, slot: &SessionSlot) {
-        if slot.becomes_session().is_err() {
+        if slot.becomes_session(false).is_err() {
             // It may have left already; then nobody needs the answer.
             let _ =
                 refuse(&mut connection, ErrorCode::Busy, "too many connections just now: try again later");
@@ -76,7 +76,7 @@ impl Host {
 /// As a server: every connection is a session; links are refused.
 impl Serve for Host {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
-        match receive_hello(&mut connection) {
+        match slot.receive_hello(&mut connection) {
             Ok(hello) if hello.role == Role::Client => self.session(connection, hello, slot),
             Ok(_) => {
                 let text = "a server keeps no links: its files are there for sessions of role client";

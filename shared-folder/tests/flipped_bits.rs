@@ -128,7 +128,7 @@ impl Pair {
         let served = Share::new(Folder::open(&share).unwrap(), Catalogue::open(None), rules);
         let host = Host { share: served, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-        let admission = Admission { connections_max: 64, openings_max: 0, patience };
+        let admission = Admission { connections_max: 64, patience };
         let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap();
         Self { _folders: folders, share, local, proxy: Proxy::start(service.address()), service, patience }
     }

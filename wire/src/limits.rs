@@ -44,6 +44,10 @@ pub const PROCESS_ID_DIGITS: usize = 32;
 /// The text of a refusal, in bytes. Longer ones are cut by who writes them.
 pub const REFUSAL_TEXT_BYTES_MAX: usize = 512;
 
+/// Connections that are still opening. Exceeded: of those of the address that has most of them, the oldest is closed.
+pub const OPENINGS_MAX: usize = 256;
+/// Connections of one address (of one /64 in IPv6) that are still opening. Exceeded: its oldest is closed.
+pub const OPENINGS_PER_ADDRESS_MAX: usize = 64;
 /// From accepting a connection to its whole `hello`: absolute, however busily it drips. Exceeded: close.
 pub const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
 /// From a line's first byte to its `\n`: absolute. Exceeded: `timed_out`, close.

@@ -110,6 +110,8 @@ fn every_limit_in_the_table_is_the_one_in_the_code() {
         ("FLOOD_MEMORY_TIME", seconds(FLOOD_MEMORY_TIME)),
         ("FLOOD_HOLD_TIME", format!("{} ms", FLOOD_HOLD_TIME.as_millis())),
         ("PING_INTERVAL", seconds(PING_INTERVAL)),
+        ("OPENINGS_MAX", OPENINGS_MAX.to_string()),
+        ("OPENINGS_PER_ADDRESS_MAX", OPENINGS_PER_ADDRESS_MAX.to_string()),
         ("HELLO_TIME_MAX", seconds(HELLO_TIME_MAX)),
         ("LINE_TIME_MAX", seconds(LINE_TIME_MAX)),
         ("SECTION_TIME_MAX", seconds(SECTION_TIME_MAX)),

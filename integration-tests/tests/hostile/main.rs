@@ -11,6 +11,7 @@
 )]
 
 mod openings;
+mod half_open;
 mod lines;
 mod numbers;
 mod payloads;

@@ -72,7 +72,7 @@ fn one_connection_more_than_allowed_is_told_busy_and_a_free_place_is_used_again(
     let server = server!().option_with("--max-connections", "3").file("a.txt", b"hello").start();
     let mut sessions: Vec<Session> = (0..3).map(|_| server.session()).collect();
     for _ in 0..5 {
-        Session::dial(server.address()).assert_closed_with("busy");
+        Session::assert_busy(server.address());
     }
     sessions.iter_mut().for_each(Session::assert_works);
     sessions.pop();
@@ -83,5 +83,5 @@ fn one_connection_more_than_allowed_is_told_busy_and_a_free_place_is_used_again(
     });
     sessions.push(next);
     assert_eq!(sessions[2].read_file("a.txt"), b"hello");
-    Session::dial(server.address()).assert_closed_with("busy");
+    Session::assert_busy(server.address());
 }

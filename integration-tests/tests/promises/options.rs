@@ -1,7 +1,7 @@
 //! Options that bound what a server does, from the command line and from the environment.
 
 use integration_tests::server;
-use integration_tests::session::assert_refused;
+use integration_tests::session::{Session, assert_refused};
 use integration_tests::upload::{write, write_file};
 use serde_json::json;
 
@@ -10,7 +10,7 @@ fn options_are_environment_variables_too() {
     let server = server!().variable("IOE_READ_ONLY", "1").variable("IOE_MAX_CONNECTIONS", "1").start();
     let mut session = server.session();
     session.ask_refused(json!({"type": "mkdir", "path": "a"}), "read_only");
-    integration_tests::session::Session::dial(server.address()).assert_closed_with("busy");
+    Session::assert_busy(server.address());
 }
 
 #[test]

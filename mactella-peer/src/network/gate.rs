@@ -7,7 +7,7 @@ use crate::overlay::Neighbour;
 use shared_folder::serve::{Host, tell_unopened};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use wire::connection::{Connection, receive_hello, refuse, welcome};
+use wire::connection::{Connection, refuse, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::{Serve, SessionSlot};
@@ -49,7 +49,7 @@ impl Gate {
 
 impl Serve for Gate {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
-        match receive_hello(&mut connection) {
+        match slot.receive_hello(&mut connection) {
             Ok(hello) if hello.role == Role::Peer => self.link(connection, &hello, slot),
             Ok(hello) => self.host.session(connection, hello, slot),
             Err(error) => {

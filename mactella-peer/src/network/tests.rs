@@ -64,7 +64,7 @@ impl Peer {
             state: state.path().to_owned(),
         };
         let network = Network::start(settings, host, Arc::new(Names(vec![file.to_owned()]))).unwrap();
-        let admission = Admission { connections_max: 2, openings_max: 2, patience: PATIENCE };
+        let admission = Admission { connections_max: 2, patience: PATIENCE };
         let service = Service::start(listener, admission, Door::plain(), network.serve()).unwrap();
         Self { network, service, state }
     }

@@ -108,7 +108,7 @@ pub(crate) fn service(share: &Path, probe: Option<Arc<dyn Probe>>) -> Service {
     share.probe = probe;
     let host = Host { share, welcome, observer: Box::new(Quiet) };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let admission = Admission { connections_max: 8, openings_max: 0, patience: Duration::from_secs(20) };
+    let admission = Admission { connections_max: 8, patience: Duration::from_secs(20) };
     Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()
 }
 

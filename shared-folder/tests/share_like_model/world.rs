@@ -267,6 +267,6 @@ fn serve(share: &Path) -> Service {
     let host =
         Host { share: Share::new(folder, Catalogue::open(None), rules), welcome, observer: Box::new(Quiet) };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let admission = Admission { connections_max: 4, openings_max: 0, patience: Duration::from_secs(60) };
+    let admission = Admission { connections_max: 4, patience: Duration::from_secs(60) };
     Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()
 }

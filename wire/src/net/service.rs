@@ -4,11 +4,14 @@
 
 mod acceptor;
 mod slot;
+mod penalty;
+mod block;
 
 pub use slot::{Crowded, SessionSlot, SessionStatus, StoppingNow};
 
 use super::{Door, Listener, Wake};
 use crate::connection::Connection;
+use crate::key::PublicKey;
 use acceptor::Acceptor;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use slot::Slots;
@@ -29,11 +32,20 @@ pub trait Serve: Send + Sync + 'static {
 pub struct Admission {
     /// Sessions at once; one more is refused with `busy`.
     pub connections_max: usize,
-    /// Connections beyond them that have not said yet whether they are a session or a link: so that clients never
-    /// shut neighbours out. None where there are no links.
-    pub openings_max: usize,
     /// The longest wait without progress in a session.
     pub patience: Duration,
+}
+
+/// Ends sessions of whoever may have none any more, from any thread.
+#[derive(Debug, Clone)]
+pub struct Cutter(Arc<Slots>);
+
+impl Cutter {
+    /// Cuts every connection that was judged by the rules of a key (none: by those of everybody) for which `is_lost`;
+    /// gives how many. See [`SessionSlot::belongs_to`].
+    pub fn cut_where(&self, is_lost: impl Fn(Option<PublicKey>) -> bool) -> usize {
+        self.0.cut_where(&is_lost)
+    }
 }
 
 /// A running service.
@@ -77,6 +89,12 @@ impl Service {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionStatus> {
         self.slots.statuses()
+    }
+
+    /// A handle that ends sessions of whoever may have none any more.
+    #[must_use]
+    pub fn cutter(&self) -> Cutter {
+        Cutter(Arc::clone(&self.slots))
     }
 
     /// Begins the drain: idle sessions close at once, new requests get `stopping`; returns how many sessions

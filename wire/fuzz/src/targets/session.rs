@@ -88,7 +88,7 @@ impl Server {
         let share = Share::new(folder, Catalogue::open(None), rules);
         let host = Host { share, welcome, observer: Box::new(Quiet) };
         let listener = Listener::bind(&"127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let admission = Admission { connections_max: 16, openings_max: 16, patience: PATIENCE };
+        let admission = Admission { connections_max: 16, patience: PATIENCE };
         let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).expect("a service");
         Self { scratch, service }
     }

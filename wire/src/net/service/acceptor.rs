@@ -1,6 +1,6 @@
 //! The accepting thread: admits, refuses, backs off when descriptors or threads run out, joins what has ended.
 
-use super::slot::{SessionSlot, Slots};
+use super::slot::{Entry, SessionSlot, Slots};
 use super::{Admission, Serve};
 use crate::connection::{Connection, refuse};
 use crate::error_code::ErrorCode;
@@ -71,13 +71,9 @@ impl Acceptor {
         };
         let (closer, address) = (connection.closer(), connection.address());
         match self.slots.enter(closer, address) {
-            Some(slot) => self.start_session(connection, slot),
-            None if self.slots.is_stopping() => {
-                self.refuse(connection, ErrorCode::Stopping, "this daemon is stopping");
-            }
-            None => {
-                self.refuse(connection, ErrorCode::Busy, "too many connections just now: try again later");
-            }
+            Entry::Entered(slot) => self.start_session(connection, slot),
+            Entry::Stopping => self.refuse(connection, ErrorCode::Stopping, "this daemon is stopping"),
+            Entry::Overrun => log::debug!("a connection was closed: too many have not ended yet"),
         }
     }
 

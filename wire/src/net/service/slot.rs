@@ -1,13 +1,25 @@
-//! The table of sessions: who is there, what runs, and what a stop still waits for.
+//! The table of connections: who is there, what runs, who must give way, and what a stop still waits for.
 
 use super::Admission;
-use crate::connection::Closer;
+use super::block::Block;
+use super::penalty::Penalties;
+use crate::connection::{Closer, Connection, OpeningError, hear_hello, refuse_opening};
+use crate::key::PublicKey;
+use crate::limits::{OPENINGS_MAX, OPENINGS_PER_ADDRESS_MAX};
+use crate::message::Hello;
 use crossbeam_channel::Sender;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Openings and those that gave way and whose threads have not ended yet. Exceeded: closed without a word.
+const UNOPENED_MAX: usize = 2 * OPENINGS_MAX;
+/// Who came in a crowd gets this long to say who he is before he gives way to the next.
+const GRACE: Duration = Duration::from_millis(10);
+/// What strangers of one address may take of all places for sessions: the rest is for others.
+const SHARE_OF_STRANGERS: (usize, usize) = (3, 4);
 
 /// The daemon is stopping: the request must be refused with `stopping`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +38,8 @@ pub struct SessionStatus {
     pub address: SocketAddr,
     /// When it was accepted.
     pub since: Instant,
+    /// Whose session it is, where that is known.
+    pub who: Option<String>,
     /// The request that runs, if any.
     pub running: Option<String>,
     /// Payload bytes in both directions, so far.
@@ -38,11 +52,14 @@ pub(super) struct Slots {
     state: Mutex<State>,
     admission: Admission,
     emptied: Sender<()>,
+    /// Somebody opened or left.
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     sessions: HashMap<u64, Held>,
+    penalties: Penalties,
     last_id: u64,
     stopping: bool,
 }
@@ -51,7 +68,11 @@ struct State {
 struct Held {
     closer: Closer,
     address: SocketAddr,
+    block: Block,
     since: Instant,
+    who: Option<String>,
+    /// By whose rules it was judged, where it was: of a key, or of everybody.
+    owner: Option<Option<PublicKey>>,
     running: Option<String>,
     byte_count: Arc<AtomicU64>,
     role: Role,
@@ -62,39 +83,66 @@ struct Held {
 enum Role {
     /// It has not said yet.
     Opening,
+    /// It failed, and waits to be told.
+    HeldBack,
+    /// It was closed to make room, and its thread has yet to see it.
+    GaveWay,
+    /// Of somebody known, or of this machine.
     Session,
+    /// Of anybody.
+    StrangersSession,
     /// A neighbour's: it has a cap of its own.
     Link,
 }
 
+/// What becomes of a connection that was accepted.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Entered(SessionSlot),
+    /// The daemon is stopping.
+    Stopping,
+    /// Those that gave way have not even ended yet.
+    Overrun,
+}
+
 impl Slots {
     pub(super) fn new(admission: Admission, emptied: Sender<()>) -> Self {
-        Self { state: Mutex::default(), admission, emptied }
+        Self { state: Mutex::default(), admission, emptied, changed: Condvar::new() }
     }
 
-    /// Enters a connection; `None` where the table is full.
-    pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr) -> Option<SessionSlot> {
-        let mut state = self.lock();
-        let room = self.admission.connections_max.saturating_add(self.admission.openings_max);
-        if state.count(|role| role != Role::Link) >= room || state.stopping {
-            return None;
+    /// Enters a connection; where too many are opening, another gives way.
+    pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr) -> Entry {
+        let block = Block::of(address);
+        let in_crowd = |state: &mut State| !state.stopping && state.is_crowded(block);
+        let waited = self.changed.wait_timeout_while(self.lock(), GRACE, in_crowd);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.stopping {
+            return Entry::Stopping;
+        }
+        if !state.make_room(block) {
+            return Entry::Overrun;
         }
         state.last_id += 1;
-        let (id, byte_count) = (state.last_id, Arc::new(AtomicU64::new(0)));
-        let shown = Arc::clone(&byte_count);
-        let since = Instant::now();
-        let held = Held { closer, address, since, running: None, byte_count: shown, role: Role::Opening };
+        let (id, held) = (state.last_id, Held::opening(closer, address));
+        let byte_count = Arc::clone(&held.byte_count);
         state.sessions.insert(id, held);
-        Some(SessionSlot { slots: Arc::clone(self), id, address, byte_count })
+        Entry::Entered(SessionSlot { slots: Arc::clone(self), id, address, byte_count })
     }
 
     pub(super) fn is_stopping(&self) -> bool {
         self.lock().stopping
     }
 
+    /// Cuts every connection that was judged by the rules of somebody for whom `is_lost`; gives how many.
+    pub(super) fn cut_where(&self, is_lost: &dyn Fn(Option<PublicKey>) -> bool) -> usize {
+        let state = self.lock();
+        let lost = state.sessions.values().filter(|held| held.owner.is_some_and(is_lost));
+        lost.map(|held| held.closer.abort()).count()
+    }
+
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {
         let state = self.lock();
-        let sessions = state.sessions.iter().filter(|(_, held)| held.role != Role::Link);
+        let sessions = state.sessions.iter().filter(|(_, held)| held.role.is_shown());
         let mut all: Vec<_> = sessions.map(|(id, held)| held.status(*id)).collect();
         all.sort_by_key(|status| status.id);
         all
@@ -114,13 +162,23 @@ impl Slots {
         state.stopping = true;
         state.sessions.values().for_each(|held| held.closer.abort());
         self.tell_if_empty(&state);
-        state.count(|role| role != Role::Link)
+        state.sessions.values().filter(|held| held.role.is_shown()).count()
     }
 
     fn leave(&self, id: u64) {
         let mut state = self.lock();
         state.sessions.remove(&id);
+        self.changed.notify_all();
         self.tell_if_empty(&state);
+    }
+
+    fn set_role(&self, mut state: MutexGuard<'_, State>, id: u64, role: Role) {
+        if let Some(held) = state.sessions.get_mut(&id)
+            && held.role != Role::GaveWay
+        {
+            held.role = role;
+            self.changed.notify_all();
+        }
     }
 
     fn tell_if_empty(&self, state: &State) {
@@ -137,23 +195,92 @@ impl Slots {
 }
 
 impl State {
-    fn count(&self, wanted: impl Fn(Role) -> bool) -> usize {
-        self.sessions.values().filter(|held| wanted(held.role)).count()
+    fn count(&self, wanted: impl Fn(&Held) -> bool) -> usize {
+        self.sessions.values().filter(|held| wanted(held)).count()
     }
 
-    fn set_role(&mut self, id: u64, role: Role) {
-        if let Some(held) = self.sessions.get_mut(&id) {
-            held.role = role;
+    fn unopened(&self) -> usize {
+        self.count(|held| matches!(held.role, Role::Opening | Role::HeldBack | Role::GaveWay))
+    }
+
+    /// Whether another one of `block` would drive out somebody who came just now, or find too many threads.
+    fn is_crowded(&self, block: Block) -> bool {
+        let came_now = |held: &Held| held.role == Role::Opening && held.since.elapsed() < GRACE;
+        let driven_out = self.next_to_give_way(block).and_then(|id| self.sessions.get(&id));
+        driven_out.is_some_and(came_now) || self.unopened() >= UNOPENED_MAX
+    }
+
+    /// Lets one give way to another one of `block`, where that must be; false where it is no use any more.
+    fn make_room(&mut self, block: Block) -> bool {
+        if self.unopened() >= UNOPENED_MAX {
+            return false;
         }
+        let next = self.next_to_give_way(block);
+        if let Some(held) = next.and_then(|id| self.sessions.get_mut(&id)) {
+            held.closer.close();
+            held.role = Role::GaveWay;
+        }
+        true
+    }
+
+    /// Where `block` has as many openings as it may: one of its own. Where all together are too many: one of the block
+    /// that has most. Those that failed go first, then the oldest.
+    fn next_to_give_way(&self, block: Block) -> Option<u64> {
+        let openings = || self.sessions.iter().filter(|(_, held)| held.role.is_opening());
+        let mut weights: HashMap<Block, usize> = HashMap::new();
+        openings().for_each(|(_, held)| *weights.entry(held.block).or_default() += 1);
+        let weight = |block: Block| weights.get(&block).copied().unwrap_or_default();
+        let order = |(id, held): &(&u64, &Held)| (held.role != Role::HeldBack, **id);
+        let oldest = if weight(block) >= OPENINGS_PER_ADDRESS_MAX {
+            openings().filter(|(_, held)| held.block == block).min_by_key(order)
+        } else if openings().count() >= OPENINGS_MAX {
+            let heaviest = weights.values().max().copied().unwrap_or_default();
+            openings().filter(|(_, held)| weight(held.block) == heaviest).min_by_key(order)
+        } else {
+            None
+        };
+        oldest.map(|(id, _)| *id)
+    }
+
+    /// Whether one more session of this kind would be too many.
+    fn is_full(&self, role: Role, block: Block, connections_max: usize) -> bool {
+        if self.count(|held| held.role.is_session()) >= connections_max {
+            return true;
+        }
+        let (share, whole) = SHARE_OF_STRANGERS;
+        let strangers_max = (connections_max.saturating_mul(share) / whole).max(1);
+        let same = |held: &Held| held.role == Role::StrangersSession && held.block == block;
+        role == Role::StrangersSession && self.count(same) >= strangers_max
+    }
+}
+
+impl Role {
+    fn is_opening(self) -> bool {
+        matches!(self, Self::Opening | Self::HeldBack)
+    }
+
+    fn is_session(self) -> bool {
+        matches!(self, Self::Session | Self::StrangersSession)
+    }
+
+    fn is_shown(self) -> bool {
+        !matches!(self, Self::Link | Self::GaveWay)
     }
 }
 
 impl Held {
+    fn opening(closer: Closer, address: SocketAddr) -> Self {
+        let (since, block, byte_count) = (Instant::now(), Block::of(address), Arc::default());
+        let (who, owner, running, role) = (None, None, None, Role::Opening);
+        Self { closer, address, block, since, who, owner, running, byte_count, role }
+    }
+
     fn status(&self, id: u64) -> SessionStatus {
         SessionStatus {
             id,
             address: self.address,
             since: self.since,
+            who: self.who.clone(),
             running: self.running.clone(),
             byte_count: self.byte_count.load(Ordering::Relaxed),
         }
@@ -209,22 +336,73 @@ impl SessionSlot {
         }
     }
 
-    /// This connection is a session from now on.
+    /// Takes the other end's `hello`; who says nothing of the kind is told so, later and later.
+    ///
+    /// # Errors
+    /// See [`OpeningError`]; whoever broke the protocol has been told so.
+    pub fn receive_hello(&self, connection: &mut Connection) -> Result<Hello, OpeningError> {
+        hear_hello(connection).map_err(|error| {
+            if self.gave_way() {
+                return OpeningError::GaveWay;
+            }
+            if !error.breaks_protocol() || self.stumbles(connection) {
+                refuse_opening(connection, &error);
+            }
+            error
+        })
+    }
+
+    /// This connection is a session from now on: of somebody whom this daemon knows and trusts, or of a stranger, who
+    /// cannot take all places from one address unless it is this machine.
     ///
     /// # Errors
     /// When there are as many as are allowed: it must be refused.
-    pub fn becomes_session(&self) -> Result<(), Crowded> {
-        let mut state = self.slots.lock();
-        if state.count(|role| role == Role::Session) >= self.slots.admission.connections_max {
+    pub fn becomes_session(&self, is_trusted: bool) -> Result<(), Crowded> {
+        let (state, block) = (self.slots.lock(), Block::of(self.address));
+        let is_stranger = !is_trusted && !block.is_loopback();
+        let role = if is_stranger { Role::StrangersSession } else { Role::Session };
+        if state.is_full(role, block, self.slots.admission.connections_max) {
             return Err(Crowded);
         }
-        state.set_role(self.id, Role::Session);
+        self.slots.set_role(state, self.id, role);
         Ok(())
     }
 
     /// This connection is a neighbour's link from now on: it counts as no session and takes no session's place.
     pub fn becomes_link(&self) {
-        self.slots.lock().set_role(self.id, Role::Link);
+        self.slots.set_role(self.slots.lock(), self.id, Role::Link);
+    }
+
+    /// Whose session STATUS says this is.
+    pub fn set_name(&self, name: String) {
+        self.change(|held| held.who = Some(name));
+    }
+
+    /// By whose rules this connection is judged: those of a key, or those of everybody. To be said BEFORE they are
+    /// looked at: so whoever loses them meanwhile is found by a [`Cutter`](super::Cutter), or judged by the new ones.
+    pub fn belongs_to(&self, key: Option<PublicKey>) {
+        self.change(|held| held.owner = Some(key));
+    }
+
+    /// The opening failed. Holds the answer back as long as this address must wait by now, reading on meanwhile; the
+    /// same for every reason. The wait ends when the daemon stops, or others need the place. False where nobody is to
+    /// be answered any more: who sends too much, leaves or closes his sending side before that is closed.
+    pub fn hold_back(&self, connection: &mut Connection) -> bool {
+        let mut state = self.slots.lock();
+        let now = Instant::now();
+        let wait = state.penalties.fails(Block::of(self.address), now);
+        self.slots.set_role(state, self.id, Role::HeldBack);
+        let is_served = wait.is_zero() || connection.receiver.wait_out(now + wait);
+        if !is_served {
+            connection.closer().close();
+        }
+        is_served
+    }
+
+    /// As [`SessionSlot::hold_back`], for who says nothing that can be understood: that gains him nothing, so programs of
+    /// this machine, which may be under test, do not wait.
+    pub fn stumbles(&self, connection: &mut Connection) -> bool {
+        Block::of(self.address).is_loopback() || self.hold_back(connection)
     }
 
     /// Counts payload bytes for STATUS.
@@ -239,8 +417,24 @@ impl SessionSlot {
     }
 }
 
+impl SessionSlot {
+    fn gave_way(&self) -> bool {
+        let state = self.slots.lock();
+        state.sessions.get(&self.id).is_some_and(|held| held.role == Role::GaveWay)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Held)) {
+        if let Some(held) = self.slots.lock().sessions.get_mut(&self.id) {
+            change(held);
+        }
+    }
+}
+
 impl Drop for SessionSlot {
     fn drop(&mut self) {
         self.slots.leave(self.id);
     }
 }
+
+#[cfg(test)]
+mod tests;
