@@ -22,6 +22,8 @@ pub struct Session<'a> {
     pub byte_count: u64,
     /// The request that runs, if any; not escaped.
     pub running: Option<&'a str>,
+    /// Whose connection it is, where that is known; not escaped.
+    pub who: Option<&'a str>,
 }
 
 impl fmt::Display for Session<'_> {
@@ -36,7 +38,8 @@ impl fmt::Display for Session<'_> {
             quantity::size(self.byte_count),
             quantity::rate(rate),
             Escaped(self.running.unwrap_or("idle").trim_end()),
-        )
+        )?;
+        self.who.map_or(Ok(()), |who| write!(formatter, "  ({})", Escaped(who)))
     }
 }
 
@@ -60,7 +63,7 @@ mod tests {
 
     fn session(running: Option<&str>) -> Session<'_> {
         let address = "127.0.0.1:9".parse().unwrap();
-        Session { id: 7, address, age: Duration::from_secs(2), byte_count: 3072, running }
+        Session { id: 7, address, age: Duration::from_secs(2), byte_count: 3072, running, who: None }
     }
 
     #[test]
@@ -68,6 +71,8 @@ mod tests {
         let line = session(Some("read a\u{1b}b ")).to_string();
         assert_eq!(line, "     7  127.0.0.1:9                 2s     3.0 KiB     1.5 KiB/s  read a\\u{1b}b");
         assert!(session(None).to_string().ends_with("  idle"));
+        let known = Session { who: Some("al\u{1b}ice"), ..session(None) };
+        assert!(known.to_string().ends_with("  idle  (al\\u{1b}ice)"), "{known}");
     }
 
     #[test]

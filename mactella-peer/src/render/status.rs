@@ -134,5 +134,6 @@ fn session(status: &SessionStatus) -> Session<'_> {
         age: status.since.elapsed(),
         byte_count: status.byte_count,
         running: status.running.as_deref(),
+        who: status.who.as_deref(),
     }
 }

@@ -8,6 +8,7 @@ use crate::key::PublicKey;
 use crate::limits::{OPENINGS_MAX, OPENINGS_PER_ADDRESS_MAX};
 use crate::message::Hello;
 use crossbeam_channel::Sender;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -223,23 +224,21 @@ impl State {
         true
     }
 
-    /// Where `block` has as many openings as it may: one of its own. Where all together are too many: one of the block
-    /// that has most. Those that failed go first, then the oldest.
+    /// Where `block` has as many openings as it may: one of its own. Where all together are too many: one of them all.
+    /// Those that failed go first, then those of the block that has most, the oldest first.
     fn next_to_give_way(&self, block: Block) -> Option<u64> {
         let openings = || self.sessions.iter().filter(|(_, held)| held.role.is_opening());
         let mut weights: HashMap<Block, usize> = HashMap::new();
         openings().for_each(|(_, held)| *weights.entry(held.block).or_default() += 1);
         let weight = |block: Block| weights.get(&block).copied().unwrap_or_default();
-        let order = |(id, held): &(&u64, &Held)| (held.role != Role::HeldBack, **id);
-        let oldest = if weight(block) >= OPENINGS_PER_ADDRESS_MAX {
-            openings().filter(|(_, held)| held.block == block).min_by_key(order)
-        } else if openings().count() >= OPENINGS_MAX {
-            let heaviest = weights.values().max().copied().unwrap_or_default();
-            openings().filter(|(_, held)| weight(held.block) == heaviest).min_by_key(order)
-        } else {
-            None
-        };
-        oldest.map(|(id, _)| *id)
+        let is_block_full = weight(block) >= OPENINGS_PER_ADDRESS_MAX;
+        if !is_block_full && openings().count() < OPENINGS_MAX {
+            return None;
+        }
+        let candidates = openings().filter(|(_, held)| !is_block_full || held.block == block);
+        let order =
+            |(id, held): &(&u64, &Held)| (held.role != Role::HeldBack, Reverse(weight(held.block)), **id);
+        candidates.min_by_key(order).map(|(id, _)| *id)
     }
 
     /// Whether one more session of this kind would be too many.

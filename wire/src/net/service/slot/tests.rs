@@ -95,6 +95,10 @@ fn past_the_limit_in_all_the_oldest_of_the_address_with_most_gives_way() {
     world.comes("192.0.2.2");
     world.comes("192.0.2.3");
     assert_eq!(world.gone(), [OPENINGS_MAX - 50, OPENINGS_MAX - 49]);
+    let (slot, connection, _) = &mut world.slots_held[7];
+    assert!(slot.hold_back(connection));
+    world.comes("192.0.2.4");
+    assert_eq!(world.gone(), [7, OPENINGS_MAX - 50, OPENINGS_MAX - 49], "who failed goes first");
 }
 
 #[test]
