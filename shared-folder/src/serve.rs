@@ -19,7 +19,7 @@ pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
 
 use session::Session;
-use wire::connection::{Connection, refuse, welcome};
+use wire::connection::{Connection, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, SessionLimits, Welcome};
 use wire::net::service::{Serve, SessionSlot};
@@ -61,10 +61,8 @@ impl Host {
     /// Serves a session whose `hello` has been received.
     pub fn session(&self, mut connection: Connection, hello: Hello, slot: &SessionSlot) {
         if slot.becomes_session(false).is_err() {
-            // It may have left already; then nobody needs the answer.
-            let _ =
-                refuse(&mut connection, ErrorCode::Busy, "too many connections just now: try again later");
-            return connection.close_gently();
+            let text = "too many connections just now: try again later";
+            return slot.turn_away(connection, ErrorCode::Busy, text);
         }
         match welcome(&mut connection, &self.welcome) {
             Ok(()) => Session::new(self, slot, connection, hello).run(),
@@ -80,9 +78,7 @@ impl Serve for Host {
             Ok(hello) if hello.role == Role::Client => self.session(connection, hello, slot),
             Ok(_) => {
                 let text = "a server keeps no links: its files are there for sessions of role client";
-                // It may have left already; then nobody needs the answer.
-                let _ = refuse(&mut connection, ErrorCode::NotAllowed, text);
-                connection.close_gently();
+                slot.turn_away(connection, ErrorCode::NotAllowed, text);
             }
             Err(error) => {
                 tell_unopened(slot, &error);

@@ -14,7 +14,7 @@ mod identity;
 pub use crate::message::text::shortened;
 pub use identity::{Identity, NoIdentity};
 pub use membership::Membership;
-pub use opening::{Opened, OpeningError, receive_hello, refuse, say_hello, welcome};
+pub use opening::{Opened, OpeningError, refuse, say_hello, welcome};
 pub(crate) use opening::{hear_hello, refuse_opening};
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};

@@ -7,7 +7,7 @@ use crate::overlay::Neighbour;
 use shared_folder::serve::{Host, tell_unopened};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use wire::connection::{Connection, refuse, welcome};
+use wire::connection::{Connection, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::{Serve, SessionSlot};
@@ -24,15 +24,15 @@ impl Gate {
 
     fn link(&self, mut connection: Connection, hello: &Hello, slot: &SessionSlot) {
         if slot.is_stopping() {
-            return turn_away(connection, ErrorCode::Stopping, "this peer is stopping");
+            return slot.turn_away(connection, ErrorCode::Stopping, "this peer is stopping");
         }
         let (link, end) = (self.shared.next_link(), end_of(&connection));
         let neighbour = neighbour_of(hello, connection.address());
         let hello = |reply| Event::Hello { link, neighbour, end: end.clone(), reply };
         match self.shared.ask(hello) {
             Some(Verdict::Welcome) => {}
-            Some(Verdict::Refuse(code, text)) => return turn_away(connection, code, text),
-            None => return turn_away(connection, ErrorCode::Stopping, "this peer is stopping"),
+            Some(Verdict::Refuse(code, text)) => return slot.turn_away(connection, code, text),
+            None => return slot.turn_away(connection, ErrorCode::Stopping, "this peer is stopping"),
         }
         slot.becomes_link();
         let mut words = self.host.welcome.clone();
@@ -67,10 +67,4 @@ fn neighbour_of(hello: &Hello, seen: SocketAddr) -> Neighbour {
         address: SocketAddr::new(seen.ip().to_canonical(), hello.port.unwrap_or_default()),
         advertise: hello.advertise,
     }
-}
-
-fn turn_away(mut connection: Connection, code: ErrorCode, text: &str) {
-    // It may have left already; then nobody needs the answer.
-    let _ = refuse(&mut connection, code, text);
-    connection.close_gently();
 }

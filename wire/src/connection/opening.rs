@@ -83,25 +83,14 @@ pub fn say_hello(
     }
 }
 
-/// Takes the other end's `hello`. The caller answers with [`welcome`] or [`refuse`].
-///
-/// # Errors
-/// See [`OpeningError`]; whoever broke the protocol has been told so.
-pub fn receive_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
-    let checked = hear_hello(connection);
-    if let Err(error) = &checked {
-        refuse_opening(connection, error);
-    }
-    checked
-}
-
-/// As [`receive_hello`], but says nothing: whoever broke the protocol is to be told by [`refuse_opening`].
+/// Takes the other end's `hello`, and says nothing: whoever broke the protocol is to be told by [`refuse_opening`], others
+/// by [`welcome`] or [`refuse`].
 pub(crate) fn hear_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
     let deadline = connection.opening_deadline();
     check_hello(connection.receiver.message_by::<Opening>(Some(deadline)))
 }
 
-/// Accepts the connection that [`receive_hello`] was about.
+/// Accepts the connection whose `hello` was received.
 ///
 /// # Errors
 /// When it cannot be sent.

@@ -9,6 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ pub struct Stream {
     socket: TcpStream,
     /// Set once, before anything else is said.
     tls: OnceLock<Tls>,
+    /// Somebody is in a read.
+    reading: AtomicBool,
 }
 
 impl Stream {
@@ -32,13 +35,13 @@ impl Stream {
             TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL).with_retries(PROBES_MAX);
         SockRef::from(&socket).set_tcp_keepalive(&probes)?;
         socket.set_write_timeout(Some(patience))?;
-        Ok(Self { socket, tls: OnceLock::new() })
+        Ok(Self { socket, tls: OnceLock::new(), reading: AtomicBool::new(false) })
     }
 
     /// Shakes hands, all of it before `deadline`; from then on everything is encrypted. Gives the other end's key.
     pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
         let patience = self.socket.write_timeout().map_err(HandshakeError::Lost)?;
-        let tls = Tls::shake_hands(state, &self.socket, deadline)?;
+        let tls = Tls::shake_hands(state, (&self.socket, &self.reading), deadline)?;
         self.socket.set_write_timeout(patience).map_err(HandshakeError::Lost)?;
         Ok(self.tls.get_or_init(|| tls).peer())
     }
@@ -54,7 +57,7 @@ impl Stream {
     /// The first byte that has come and was not taken yet; none at the end of the stream.
     pub(super) fn peek(&self) -> io::Result<Option<u8>> {
         let mut first = [0];
-        let count = retry_interrupted(|| self.socket.peek(&mut first))?;
+        let count = while_reading(&self.reading, || self.socket.peek(&mut first))?;
         Ok((count > 0).then_some(first[0]))
     }
 
@@ -74,8 +77,8 @@ impl Stream {
     /// Waits for bytes once; none where those that came mean nothing yet.
     pub(super) fn read(&self, target: &mut [u8]) -> io::Result<Option<usize>> {
         match self.tls.get() {
-            Some(tls) => tls.read(&self.socket, target),
-            None => retry_interrupted(|| (&mut &self.socket).read(target)).map(Some),
+            Some(tls) => tls.read((&self.socket, &self.reading), target),
+            None => while_reading(&self.reading, || (&mut &self.socket).read(target)).map(Some),
         }
     }
 
@@ -94,7 +97,7 @@ impl Stream {
     /// Whether a read would not wait: bytes or the end of the stream are there.
     pub(super) fn is_readable_now(&self) -> bool {
         match self.tls.get() {
-            Some(tls) => tls.is_readable_now(&self.socket, || self.is_socket_readable()),
+            Some(tls) => tls.is_readable_now((&self.socket, &self.reading), || self.is_socket_readable()),
             None => self.is_socket_readable(),
         }
     }
@@ -152,13 +155,32 @@ impl Closer {
         self.0.abort();
     }
 
+    /// Whether this end waits for bytes, and there are none: the other end's turn.
+    pub(crate) fn is_kept_waiting(&self) -> bool {
+        self.0.reading.load(Ordering::SeqCst) && !self.0.is_socket_readable()
+    }
+
+    /// As if somebody were in a read.
+    #[cfg(test)]
+    pub(crate) fn pretend_to_read(&self) {
+        self.0.reading.store(true, Ordering::SeqCst);
+    }
+
     /// Nothing more is waited for: what arrived can still be read, then comes the end of the stream.
     pub fn finish_receiving(&self) {
         self.0.finish_receiving();
     }
 }
 
-pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Reads once, and lets others see meanwhile that somebody is at it.
+pub(super) fn while_reading<T>(reading: &AtomicBool, read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    reading.store(true, Ordering::SeqCst);
+    let outcome = retry_interrupted(read);
+    reading.store(false, Ordering::SeqCst);
+    outcome
+}
+
+fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -11,11 +11,12 @@ pub use config::{Acceptor, Offer};
 
 use super::EXPORTED_BYTES;
 use super::identity::key_of_spki;
-use super::stream::retry_interrupted;
+use super::stream::while_reading;
 use crate::key::PublicKey;
 use rustls::Connection as State;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -42,6 +43,9 @@ pub enum HandshakeError {
     NoKey,
 }
 
+/// A socket, and where to say that somebody is reading from it.
+pub(super) type Watched<'a> = (&'a TcpStream, &'a AtomicBool);
+
 /// A connection's TLS.
 pub(super) struct Tls {
     state: Mutex<State>,
@@ -66,7 +70,7 @@ impl Tls {
     /// Shakes hands over the socket, all of it before `deadline`.
     pub(super) fn shake_hands(
         mut state: State,
-        socket: &TcpStream,
+        (socket, reading): Watched<'_>,
         deadline: Instant,
     ) -> Result<Self, HandshakeError> {
         state.set_buffer_limit(None);
@@ -75,7 +79,7 @@ impl Tls {
             if state.wants_write() {
                 say(&mut state, socket, deadline)?;
             } else {
-                hear(&mut state, socket, &mut cipher, deadline)?;
+                hear(&mut state, (socket, reading), &mut cipher, deadline)?;
             }
         }
         let peer = state.peer_certificates().and_then(|keys| keys.first());
@@ -97,7 +101,7 @@ impl Tls {
 
     /// Reads from the socket once at most: none where what came was no whole record yet. So drips extend no deadline
     /// of who reads.
-    pub(super) fn read(&self, socket: &TcpStream, target: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(super) fn read(&self, socket: Watched<'_>, target: &mut [u8]) -> io::Result<Option<usize>> {
         let mut reading = lock(&self.reading);
         if let Some(count) = reading.take(target)? {
             return Ok(Some(count));
@@ -107,7 +111,7 @@ impl Tls {
     }
 
     /// Whether a read would not wait; `is_readable` says so of the socket.
-    pub(super) fn is_readable_now(&self, socket: &TcpStream, is_readable: impl Fn() -> bool) -> bool {
+    pub(super) fn is_readable_now(&self, socket: Watched<'_>, is_readable: impl Fn() -> bool) -> bool {
         let mut reading = lock(&self.reading);
         while !reading.has_something() && is_readable() {
             if let Err(error) = self.receive(&mut reading, socket) {
@@ -139,8 +143,8 @@ impl Tls {
         send(socket, &mut encrypted)
     }
 
-    fn receive(&self, reading: &mut Reading, socket: &TcpStream) -> io::Result<()> {
-        let count = retry_interrupted(|| (&mut &*socket).read(&mut reading.cipher))?;
+    fn receive(&self, reading: &mut Reading, (socket, is_reading): Watched<'_>) -> io::Result<()> {
+        let count = while_reading(is_reading, || (&mut &*socket).read(&mut reading.cipher))?;
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut off without a goodbye"));
         }
@@ -209,12 +213,12 @@ fn say(state: &mut State, socket: &TcpStream, deadline: Instant) -> Result<(), H
 
 fn hear(
     state: &mut State,
-    socket: &TcpStream,
+    (socket, reading): Watched<'_>,
     cipher: &mut [u8],
     deadline: Instant,
 ) -> Result<(), HandshakeError> {
     socket.set_read_timeout(Some(left_until(deadline)?)).map_err(HandshakeError::Lost)?;
-    let count = retry_interrupted(|| (&mut &*socket).read(cipher)).map_err(broken)?;
+    let count = while_reading(reading, || (&mut &*socket).read(cipher)).map_err(broken)?;
     if count == 0 {
         return Err(HandshakeError::Lost(io::ErrorKind::UnexpectedEof.into()));
     }

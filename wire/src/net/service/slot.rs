@@ -3,7 +3,8 @@
 use super::Admission;
 use super::block::Block;
 use super::penalty::Penalties;
-use crate::connection::{Closer, Connection, OpeningError, hear_hello, refuse_opening};
+use crate::connection::{Closer, Connection, OpeningError, hear_hello, refuse, refuse_opening};
+use crate::error_code::ErrorCode;
 use crate::key::PublicKey;
 use crate::limits::{OPENINGS_MAX, OPENINGS_PER_ADDRESS_MAX};
 use crate::message::Hello;
@@ -15,10 +16,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// The limits of openings are for those that keep us waiting. A prompt crowd that waits for us may be this many times as large.
+const CROWD_FACTOR: usize = 2;
 /// Openings and those that gave way and whose threads have not ended yet. Exceeded: closed without a word.
-const UNOPENED_MAX: usize = 2 * OPENINGS_MAX;
+const UNOPENED_MAX: usize = (CROWD_FACTOR + 1) * OPENINGS_MAX;
 /// Who came in a crowd gets this long to say who he is before he gives way to the next.
 const GRACE: Duration = Duration::from_millis(10);
+/// As long at most as the next connection waits until those in front of it that wait for us are heard.
+const CATCH_UP_TIME_MAX: Duration = Duration::from_millis(100);
 /// What strangers of one address may take of all places for sessions: the rest is for others.
 const SHARE_OF_STRANGERS: (usize, usize) = (3, 4);
 
@@ -84,8 +89,8 @@ struct Held {
 enum Role {
     /// It has not said yet.
     Opening,
-    /// It failed, and waits to be told.
-    HeldBack,
+    /// It failed, and waits to be told or was told.
+    Refused,
     /// It was closed to make room, and its thread has yet to see it.
     GaveWay,
     /// Of somebody known, or of this machine.
@@ -114,9 +119,12 @@ impl Slots {
     /// Enters a connection; where too many are opening, another gives way.
     pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr) -> Entry {
         let block = Block::of(address);
-        let in_crowd = |state: &mut State| !state.stopping && state.is_crowded(block);
-        let waited = self.changed.wait_timeout_while(self.lock(), GRACE, in_crowd);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        let deadline = Instant::now() + CATCH_UP_TIME_MAX;
+        while !state.stopping && state.is_crowded(block) && Instant::now() < deadline {
+            let waited = self.changed.wait_timeout(state, GRACE);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         if state.stopping {
             return Entry::Stopping;
         }
@@ -201,14 +209,15 @@ impl State {
     }
 
     fn unopened(&self) -> usize {
-        self.count(|held| matches!(held.role, Role::Opening | Role::HeldBack | Role::GaveWay))
+        self.count(|held| held.role.is_opening() || held.role == Role::GaveWay)
     }
 
     /// Whether another one of `block` would drive out somebody who came just now, or find too many threads.
     fn is_crowded(&self, block: Block) -> bool {
         let came_now = |held: &Held| held.role == Role::Opening && held.since.elapsed() < GRACE;
         let driven_out = self.next_to_give_way(block).and_then(|id| self.sessions.get(&id));
-        driven_out.is_some_and(came_now) || self.unopened() >= UNOPENED_MAX
+        driven_out.is_some_and(|held| came_now(held) || held.waits_for_us())
+            || self.unopened() >= UNOPENED_MAX
     }
 
     /// Lets one give way to another one of `block`, where that must be; false where it is no use any more.
@@ -225,20 +234,24 @@ impl State {
     }
 
     /// Where `block` has as many openings as it may: one of its own. Where all together are too many: one of them all.
-    /// Those that failed go first, then those of the block that has most, the oldest first.
+    /// Those that failed go first, then those of the block that has most, the oldest first; who waits for us does not,
+    /// while there is room.
     fn next_to_give_way(&self, block: Block) -> Option<u64> {
         let openings = || self.sessions.iter().filter(|(_, held)| held.role.is_opening());
         let mut weights: HashMap<Block, usize> = HashMap::new();
         openings().for_each(|(_, held)| *weights.entry(held.block).or_default() += 1);
         let weight = |block: Block| weights.get(&block).copied().unwrap_or_default();
-        let is_block_full = weight(block) >= OPENINGS_PER_ADDRESS_MAX;
-        if !is_block_full && openings().count() < OPENINGS_MAX {
+        let (own, all) = (weight(block), weights.values().sum::<usize>());
+        let is_block_full = own >= OPENINGS_PER_ADDRESS_MAX;
+        if !is_block_full && all < OPENINGS_MAX {
             return None;
         }
-        let candidates = openings().filter(|(_, held)| !is_block_full || held.block == block);
-        let order =
-            |(id, held): &(&u64, &Held)| (held.role != Role::HeldBack, Reverse(weight(held.block)), **id);
-        candidates.min_by_key(order).map(|(id, _)| *id)
+        let mut candidates: Vec<_> =
+            openings().filter(|(_, held)| !is_block_full || held.block == block).collect();
+        candidates.sort_by_key(|(id, held)| (held.role != Role::Refused, Reverse(weight(held.block)), **id));
+        let must = own >= CROWD_FACTOR * OPENINGS_PER_ADDRESS_MAX || all >= CROWD_FACTOR * OPENINGS_MAX;
+        let keeps_waiting = candidates.iter().find(|(_, held)| !held.waits_for_us());
+        keeps_waiting.or_else(|| candidates.first().filter(|_| must)).map(|(id, _)| **id)
     }
 
     /// Whether one more session of this kind would be too many.
@@ -255,7 +268,7 @@ impl State {
 
 impl Role {
     fn is_opening(self) -> bool {
-        matches!(self, Self::Opening | Self::HeldBack)
+        matches!(self, Self::Opening | Self::Refused)
     }
 
     fn is_session(self) -> bool {
@@ -272,6 +285,11 @@ impl Held {
         let (since, block, byte_count) = (Instant::now(), Block::of(address), Arc::default());
         let (who, owner, running, role) = (None, None, None, Role::Opening);
         Self { closer, address, block, since, who, owner, running, byte_count, role }
+    }
+
+    /// Whether the next step is ours: its thread has yet to begin, to read what came, or to decide.
+    fn waits_for_us(&self) -> bool {
+        self.role == Role::Opening && !self.closer.is_kept_waiting()
     }
 
     fn status(&self, id: u64) -> SessionStatus {
@@ -340,14 +358,15 @@ impl SessionSlot {
     /// # Errors
     /// See [`OpeningError`]; whoever broke the protocol has been told so.
     pub fn receive_hello(&self, connection: &mut Connection) -> Result<Hello, OpeningError> {
-        hear_hello(connection).map_err(|error| {
-            if self.gave_way() {
-                return OpeningError::GaveWay;
-            }
+        let heard = hear_hello(connection);
+        if self.gave_way() {
+            return Err(OpeningError::GaveWay);
+        }
+        heard.inspect_err(|error| {
+            self.takes_role(Role::Refused);
             if !error.breaks_protocol() || self.stumbles(connection) {
-                refuse_opening(connection, &error);
+                refuse_opening(connection, error);
             }
-            error
         })
     }
 
@@ -361,6 +380,7 @@ impl SessionSlot {
         let is_stranger = !is_trusted && !block.is_loopback();
         let role = if is_stranger { Role::StrangersSession } else { Role::Session };
         if state.is_full(role, block, self.slots.admission.connections_max) {
+            self.slots.set_role(state, self.id, Role::Refused);
             return Err(Crowded);
         }
         self.slots.set_role(state, self.id, role);
@@ -369,7 +389,15 @@ impl SessionSlot {
 
     /// This connection is a neighbour's link from now on: it counts as no session and takes no session's place.
     pub fn becomes_link(&self) {
-        self.slots.set_role(self.slots.lock(), self.id, Role::Link);
+        self.takes_role(Role::Link);
+    }
+
+    /// Refuses this connection as a whole, and closes it.
+    pub fn turn_away(&self, mut connection: Connection, code: ErrorCode, message: &str) {
+        self.takes_role(Role::Refused);
+        // It may have left already; then nobody needs the answer.
+        let _ = refuse(&mut connection, code, message);
+        connection.close_gently();
     }
 
     /// Whose session STATUS says this is.
@@ -390,7 +418,7 @@ impl SessionSlot {
         let mut state = self.slots.lock();
         let now = Instant::now();
         let wait = state.penalties.fails(Block::of(self.address), now);
-        self.slots.set_role(state, self.id, Role::HeldBack);
+        self.slots.set_role(state, self.id, Role::Refused);
         let is_served = wait.is_zero() || connection.receiver.wait_out(now + wait);
         if !is_served {
             connection.closer().close();
@@ -420,6 +448,10 @@ impl SessionSlot {
     fn gave_way(&self) -> bool {
         let state = self.slots.lock();
         state.sessions.get(&self.id).is_some_and(|held| held.role == Role::GaveWay)
+    }
+
+    fn takes_role(&self, role: Role) {
+        self.slots.set_role(self.slots.lock(), self.id, role);
     }
 
     fn change(&self, change: impl FnOnce(&mut Held)) {

@@ -23,8 +23,7 @@ impl Serve for Holding {
             return connection.close_gently();
         }
         if slot.becomes_session(false).is_err() {
-            connection::refuse(&mut connection, ErrorCode::Busy, "full").unwrap();
-            return connection.close_gently();
+            return slot.turn_away(connection, ErrorCode::Busy, "full");
         }
         connection::welcome(&mut connection, &welcome()).unwrap();
         slot.begin("hold".into()).unwrap();
@@ -80,7 +79,7 @@ fn refusal(result: Result<(Connection, Opened), OpeningError>) -> Option<ErrorCo
 
 fn holding(connections_max: usize) -> (Service, mpsc::Receiver<()>, Sender<()>) {
     let (begun, has_begun) = mpsc::sync_channel(8);
-    let (let_go, release) = bounded(8);
+    let (let_go, release) = bounded(400);
     (start(connections_max, Arc::new(Holding { begun, release })), has_begun, let_go)
 }
 
@@ -151,8 +150,7 @@ fn sessions_at_their_limit_leave_room_for_links() {
             if hello.role == Role::Peer {
                 slot.becomes_link();
             } else if slot.becomes_session(false).is_err() {
-                connection::refuse(&mut connection, ErrorCode::Busy, "full").unwrap();
-                return connection.close_gently();
+                return slot.turn_away(connection, ErrorCode::Busy, "full");
             }
             connection::welcome(&mut connection, &welcome()).unwrap();
             let _ = connection.receiver.message::<crate::message::Request>();
@@ -197,5 +195,23 @@ fn a_thousand_half_open_connections_shut_nobody_out_who_opens_promptly() {
     }
     assert_eq!(refusal(open(&service)), Some(ErrorCode::Busy));
     (0..4).for_each(|_| let_go.send(()).unwrap());
+    drop(crowd);
+}
+
+#[test]
+fn a_crowd_that_opens_promptly_is_served_to_the_last() {
+    let (service, has_begun, let_go) = holding(400);
+    let hello = Hello::of_client("test", &"1".repeat(32));
+    let crowd: Vec<_> = (0..400)
+        .map(|_| {
+            let mut connection = dialled(&service);
+            connection.sender.send(None, &hello).unwrap();
+            connection
+        })
+        .collect();
+    for number in 0..400 {
+        assert!(has_begun.recv_timeout(PATIENCE).is_ok(), "{number} were served");
+        let_go.send(()).unwrap();
+    }
     drop(crowd);
 }

@@ -27,9 +27,10 @@ impl World {
         (Connection::new(accepted, Duration::from_secs(20)).unwrap(), dialled)
     }
 
-    /// One more from this address; its index.
+    /// One more from this address, which says nothing; its index.
     fn comes(&mut self, address: &str) -> usize {
         let (connection, dialled) = self.connection();
+        connection.closer().pretend_to_read();
         let address = SocketAddr::new(address.parse().unwrap(), 4711);
         match self.slots.enter(connection.closer(), address) {
             Entry::Entered(slot) => self.slots_held.push((slot, connection, dialled)),
@@ -41,6 +42,15 @@ impl World {
     fn crowd(&mut self, address: &str, count: usize) {
         for _ in 0..count {
             self.comes(address);
+        }
+    }
+
+    /// This one says something that this end does not read yet.
+    fn says(&mut self, index: usize) {
+        let (_, connection, dialled) = &mut self.slots_held[index];
+        dialled.write_all(b"{").unwrap();
+        while connection.closer().is_kept_waiting() {
+            std::thread::yield_now();
         }
     }
 
@@ -110,6 +120,21 @@ fn who_failed_gives_way_before_older_ones() {
     world.comes("192.0.2.1");
     world.comes("192.0.2.1");
     assert_eq!(world.gone(), [0, 5]);
+}
+
+#[test]
+fn who_has_said_something_and_waits_for_us_gives_way_only_where_twice_as_many_do() {
+    let mut world = World::new(4);
+    world.crowd("192.0.2.1", OPENINGS_PER_ADDRESS_MAX);
+    let silent = [3, 4];
+    (0..OPENINGS_PER_ADDRESS_MAX).filter(|index| !silent.contains(index)).for_each(|index| world.says(index));
+    for _ in 0..OPENINGS_PER_ADDRESS_MAX + silent.len() {
+        let index = world.comes("192.0.2.1");
+        world.says(index);
+    }
+    assert_eq!(world.gone(), silent);
+    world.comes("192.0.2.1");
+    assert_eq!(world.gone(), [0, 3, 4]);
 }
 
 #[test]
@@ -209,7 +234,7 @@ fn a_stop_ends_the_wait_of_who_is_held_back() {
     }
     std::thread::scope(|scope| {
         let held_back = scope.spawn(|| slot.hold_back(connection));
-        while slots.lock().count(|held| held.role == Role::HeldBack) == 0 {
+        while slots.lock().count(|held| held.role == Role::Refused) == 0 {
             std::thread::yield_now();
         }
         slots.drain();
