@@ -126,7 +126,7 @@ impl<'a> Confinement<'a> {
         }
         let others = threads().saturating_sub(1);
         if others > 0 {
-            log::error!("{others} threads run already and are not confined: a bug in this program");
+            log::error!("a bug in this program: it is confined although threads run already: {others}");
         }
         Ok(Confined { outcome: system::restrict(&self.grants, self.connects), others })
     }
@@ -179,7 +179,11 @@ impl fmt::Display for Confined {
                     .try_for_each(|(_, what, linux)| write!(formatter, "; not {what} (Linux {linux})"))?;
             }
         }
-        if self.others > 0 { write!(formatter, "; {} threads not at all", self.others) } else { Ok(()) }
+        if self.others > 0 {
+            write!(formatter, "; threads that ran before are not: {}", self.others)
+        } else {
+            Ok(())
+        }
     }
 }
 

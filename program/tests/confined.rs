@@ -8,7 +8,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 const INSIDE: [&str; 10] = [
     "create",
@@ -40,6 +40,14 @@ const ELSEWHERE: [&str; 13] = [
 
 /// What the process says, and what came of each attempt.
 fn tried(options: &[&str]) -> (String, BTreeMap<String, String>) {
+    let output = output_of(options);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let pairs = text.lines().filter_map(|line| line.split_once(": "));
+    let outcomes = pairs.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())).collect();
+    (text, outcomes)
+}
+
+fn output_of(options: &[&str]) -> Output {
     let scratch = tempfile::tempdir().unwrap();
     let (inside, outside) = (scratch.path().join("inside"), scratch.path().join("outside"));
     fs::create_dir(&inside).unwrap();
@@ -54,10 +62,7 @@ fn tried(options: &[&str]) -> (String, BTreeMap<String, String>) {
     command.args(["confined", "--port", &port]).arg("--inside").arg(&inside).arg("--outside").arg(&outside);
     let output = command.args(options).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let pairs = text.lines().filter_map(|line| line.split_once(": "));
-    let outcomes = pairs.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())).collect();
-    (text, outcomes)
+    output
 }
 
 /// The attempts that came to this.
@@ -113,4 +118,17 @@ fn a_confined_process_that_connects_still_cannot_listen() {
         assert_eq!(with_outcome(&outcomes, "done"), sorted(done), "{text}");
         assert_eq!(with_outcome(&outcomes, "refused"), sorted(refused), "{text}");
     }
+}
+
+#[test]
+fn a_thread_that_runs_before_is_a_bug_that_is_said() {
+    let Output { stdout, stderr, .. } = output_of(&["--late"]);
+    let (said, logged) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(said.lines().any(|line| line.ends_with("threads that ran before are not: 1")), "{said}");
+    assert!(logged.contains("ERROR") && logged.contains("bug"), "{logged}");
+    let (said, logged) = (output_of(&[]).stdout, output_of(&[]).stderr);
+    assert!(
+        !String::from_utf8_lossy(&said).contains("ran before") && logged.is_empty(),
+        "{said:?} {logged:?}"
+    );
 }

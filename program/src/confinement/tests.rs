@@ -33,7 +33,7 @@ fn less_than_all_is_an_error_where_all_is_required_and_none_elsewhere() {
         assert!(text.contains(word), "{text}");
     }
     let threads = Confined { outcome: Outcome::Landlock(7), others: 2 };
-    assert!(threads.to_string().ends_with("signals; 2 threads not at all"), "{threads}");
+    assert!(threads.to_string().ends_with("signals; threads that ran before are not: 2"), "{threads}");
     assert!(threads.check(true).is_err());
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Tried {
     /// The one folder that may be changed
     #[arg(long, default_value = ".")]
     inside: PathBuf,
-    /// A folder with the files `secret` and `readable`
+    /// A folder that may not be used, but for the file `readable` in it
     #[arg(long, default_value = ".")]
     outside: PathBuf,
     /// A port at which somebody listens, and the name of an abstract socket
@@ -35,6 +35,9 @@ pub(super) struct Tried {
     /// Whether to be confined at all
     #[arg(long)]
     free: bool,
+    /// Whether to have a thread before
+    #[arg(long)]
+    late: bool,
     /// Whether to connect over TCP
     #[arg(long)]
     connects: bool,
@@ -71,6 +74,14 @@ fn prepare(tried: &Tried) -> io::Result<(Before, Option<Confined>)> {
     if tried.free {
         return Ok((before, None));
     }
+    // Gone with the process.
+    let _thread = tried.late.then(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        })
+    });
     let allowed = Confinement::new().may_change_in(before.folder.as_fd());
     let allowed = allowed.may_read(&tried.outside.join("readable"));
     let allowed = if tried.connects { allowed.may_connect() } else { allowed };
