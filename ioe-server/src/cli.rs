@@ -1,14 +1,17 @@
 //! What was typed on the command line. Must not know what it means.
 
-use clap::Parser;
+use crate::invited::{Invited, Public};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
 use program::command_line::CommonOptions;
 use program::logging::LogFormat;
 use program::quantity;
+use shared_folder::access::{GuestName, Right, Rights};
 use std::path::PathBuf;
 use std::time::Duration;
 use wire::message::Kind;
 use wire::net::Address;
+use wire::path::SharedPath;
 
 /// The program's name, whatever its file is called.
 pub(crate) const NAME: &str = "ioe-server";
@@ -20,9 +23,11 @@ pub(crate) const ENVIRONMENT_PREFIX: &str = "IOE";
 /// The first line on standard output is "listening on ADDRESS". SIGTERM, SIGINT or QUIT waits for running
 /// requests and stops; a second signal or FORCEQUIT stops at once.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = EXAMPLES)]
+#[command(name = NAME, version, after_help = EXAMPLES, subcommand_precedence_over_arg = true)]
 pub(crate) struct Options {
-    /// The folder to serve
+    #[command(subcommand)]
+    pub(crate) manage: Option<Manage>,
+    /// The folder to serve; one that is called like a command is ./NAME
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
     /// Where to listen; port 0 picks a free one
@@ -52,7 +57,17 @@ pub(crate) struct Options {
     /// The look of the log on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-    /// Listen beyond this machine although nothing is encrypted
+    /// Invite somebody, if nobody of that name is known yet, and print the line that lets them in; RIGHTS are read, write, drop, or some of
+    /// list,read,create,replace,delete; repeatable
+    #[arg(long, value_name = "NAME:RIGHTS[:FOLDER]")]
+    pub(crate) invite: Vec<Invited>,
+    /// What everybody may do who reaches the port, without any key
+    #[arg(long, value_name = "RIGHTS")]
+    pub(crate) public: Option<Public>,
+    /// The address that others should use, where it differs, as files.example:10000
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub(crate) advertise: Option<Address>,
+    /// Take plain text from other machines too: everyone on the way can read and change it
     #[arg(long)]
     pub(crate) plaintext: bool,
     /// Start only where the system confines this process to the folder and its state
@@ -63,11 +78,85 @@ pub(crate) struct Options {
 }
 
 const EXAMPLES: &str = "Examples:
-  ioe-server ~/Public                      serve a folder on 127.0.0.1:10000
+  ioe-server ~/Public                      serve a folder on 127.0.0.1:10000, to this machine
+  ioe-server -l 0.0.0.0:10000 --invite anna:write ~/Public
+                                           serve it to anna: prints the line that she pastes once behind ioe-client
+  ioe-server invite ben --read --below music
+                                           let ben in too, while it runs
   ioe-server --read-only --kinds music .   share the music here, changing nothing
-  ioe-client 127.0.0.1:10000 --cmd LIST    look at it
 
 Console: QUIT drains and stops, FORCEQUIT stops at once, STATUS shows connections, HELP lists the commands.";
+
+/// What is done beside serving, whether a server runs or not.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Manage {
+    /// Print a line that lets somebody in, once
+    Invite(Invite),
+    /// List who may do what
+    Grants {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take back a grant or an open invitation; its sessions end at once
+    Revoke {
+        /// Whose
+        name: GuestName,
+    },
+    /// Take rights from somebody below a folder, whatever else they are allowed
+    Deny {
+        /// From whom
+        name: GuestName,
+        /// Which: some of list,read,create,replace,delete, or read, write, drop
+        rights: Rights,
+        /// Below which folder
+        #[arg(long, value_name = "FOLDER", value_parser = SharedPath::parse)]
+        below: SharedPath,
+    },
+    /// Say whether somebody may do something at a path, and which rule decides; exit code 1 where they may not
+    Explain {
+        /// A guest, or 'public'
+        name: String,
+        /// One of list, read, create, replace, delete
+        right: Right,
+        /// The path in the share; '/' is the share itself
+        path: String,
+        /// What --public says, for a server that was started with it
+        #[arg(long, value_name = "RIGHTS")]
+        public: Option<Public>,
+    },
+}
+
+/// Whom to invite to what.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(crate) struct Invite {
+    /// What they will be called
+    pub(crate) name: GuestName,
+    /// Some of list,read,create,replace,delete
+    #[arg(long, value_name = "RIGHTS", group = "what")]
+    pub(crate) rights: Option<Rights>,
+    /// To look: list,read
+    #[arg(long, group = "what")]
+    pub(crate) read: bool,
+    /// To do everything
+    #[arg(long, group = "what")]
+    pub(crate) write: bool,
+    /// To leave files and see nothing: create
+    #[arg(long, group = "what")]
+    pub(crate) drop: bool,
+    /// Below this folder alone
+    #[arg(long, value_name = "FOLDER", value_parser = SharedPath::parse)]
+    pub(crate) below: Option<SharedPath>,
+    /// How long the line can be used
+    #[arg(long, value_name = "DUR", default_value = EXPIRES, value_parser = quantity::positive_duration)]
+    pub(crate) expires: Duration,
+}
+
+/// How long invitations can be used, unless it is said.
+pub(crate) const EXPIRES: &str = "2d";
+/// The same for those of --invite.
+pub(crate) const INVITED_TIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// Reads a kind that a file can have; the help and the error for another name list them.
 fn kind() -> impl TypedValueParser<Value = Kind> {

@@ -1,7 +1,9 @@
 //! The daemon's parts put together and started; what happens then is `program`'s.
 
+use crate::cli::INVITED_TIME;
 use crate::config::{Config, StartError};
 use crate::console;
+use crate::render::{self, InvitationNote};
 use crossbeam_channel::Receiver;
 use program::confinement::Confined;
 use program::console_input::ConsoleInput;
@@ -15,25 +17,30 @@ use program::typed::Typed;
 use shared_folder::serve::Host;
 use shared_folder::sweeper::Sweeper;
 use std::sync::Arc;
-use wire::net::Door;
 use wire::net::service::{Serve, Service};
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     // What is bound first is dropped last: the lock ends after everything that uses the folder.
-    let Config { state: _lock, listener, host, admission, drain_timeout, console, summary, confined } =
-        config;
+    let Config { state: _lock, listener, host, admission, door, cutting, confined, .. } = config;
     let signals = StopSignals::install()?;
     system_limits::raise_descriptors();
-    let service = Service::start(listener, admission, Door::plain(), Arc::clone(&host) as Arc<dyn Serve>)?;
+    let service = Service::start(listener, admission, door, Arc::clone(&host) as Arc<dyn Serve>)?;
+    // Nobody else sets it.
+    let _ = cutting.set((service.cutter(), Arc::downgrade(&host)));
     let output = Output::stdout();
     announce(&output, &service.address());
-    log::info!("{summary}");
+    for (locator, invited) in &config.invitations {
+        let note = InvitationNote { name: &invited.name, rule: &invited.rule, lifetime: INVITED_TIME };
+        render::invitation(locator, &note, &output);
+    }
+    log::info!("{}", config.summary);
     confined.tell();
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
-    let console = if ConsoleInput::is_wanted(console) { Some(ConsoleInput::from_stdin()?) } else { None };
+    let is_wanted = ConsoleInput::is_wanted(config.console);
+    let console = if is_wanted { Some(ConsoleInput::from_stdin()?) } else { None };
     let work = Serving { service, host, confined };
-    Ok(Daemon { work: &work, signals, console, output }.run(drain_timeout))
+    Ok(Daemon { work: &work, signals, console, output }.run(config.drain_timeout))
 }
 
 struct Serving {

@@ -137,7 +137,7 @@ fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_
     let welcome = Host::welcome(agent.to_owned(), Role::Peer, process_id.to_owned(), &rules);
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
-    Host { share, welcome, observer }
+    Host::new(share, welcome, observer)
 }
 
 fn settings(

@@ -41,6 +41,11 @@ pub fn duration(text: &str) -> Result<Duration, QuantityError> {
     if duration > DURATION_MAX { Err(QuantityError::DurationTooLong) } else { Ok(duration) }
 }
 
+/// As people write it: `2days`, `1h 30m`.
+pub fn duration_text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
 /// Like [`duration`], but zero is refused: for time limits, which the operating system takes as "never"
 /// when they are zero.
 pub fn positive_duration(text: &str) -> Result<Duration, QuantityError> {

@@ -13,14 +13,14 @@ pub use change::Renamed;
 pub(crate) use change::rename_at;
 pub use error::FolderError;
 
-use beneath::{open_beneath, open_for_status};
+use beneath::{open_beneath, open_for_status, open_without_links};
 use hidden::Hidden;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
 
@@ -31,15 +31,28 @@ pub(crate) const LOOKS_MAX: usize = 64;
 /// one step with the change.
 pub type Permit<'a> = &'a dyn Fn(bool) -> Result<(), FolderError>;
 
+/// Says whether a folder of that path may be made.
+pub type MakePermit<'a> = &'a dyn Fn(&SharedPath) -> Result<(), FolderError>;
+
 /// An open directory, and what lies in it that is not shared.
 #[derive(Debug)]
 pub struct Folder {
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
     /// The program's own state folder, where it lies inside the share.
     hidden: Option<Hidden>,
-    gate: Mutex<()>,
+    gate: Arc<Mutex<()>>,
     /// Its name when it was opened: for watching only, never for opening.
     opened_as: PathBuf,
+    links: Links,
+}
+
+/// What becomes of links inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// They lead to what they name, where that lies inside.
+    Lead,
+    /// They lead nowhere.
+    LeadNowhere,
 }
 
 /// For confinement, which is about the very folder that is open.
@@ -148,7 +161,21 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty())?;
         let opened_as = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self { root, hidden: None, gate: Mutex::new(()), opened_as })
+        let (root, gate) = (Arc::new(root), Arc::default());
+        Ok(Self { root, hidden: None, gate, opened_as, links: Links::Lead })
+    }
+
+    /// The same folder for whoever may not go everywhere in it: to them no link leads anywhere, so that no name is another
+    /// one's in disguise.
+    #[must_use]
+    pub fn without_links(&self) -> Self {
+        Self {
+            root: Arc::clone(&self.root),
+            hidden: self.hidden.clone(),
+            gate: Arc::clone(&self.gate),
+            opened_as: self.opened_as.clone(),
+            links: Links::LeadNowhere,
+        }
     }
 
     /// Hides the program's own state folder, in case it lies inside the share.
@@ -259,6 +286,9 @@ impl Folder {
         for _ in 0..LOOKS_MAX {
             let stat = place.stat()?;
             let is_link = is_link(&stat);
+            if is_link && !self.follows_links() {
+                return Err(FolderError::LeadsNowhere);
+            }
             let stat = match is_link.then(|| open_for_status(self.root.as_fd(), path.as_str())) {
                 None => stat,
                 Some(Ok(target)) => fstat(target)?,
@@ -283,6 +313,10 @@ impl Folder {
     /// Whether a name that was not found is free: all are, unless something is hidden here.
     pub(crate) fn is_name_free(&self, place: &Place<'_, '_>) -> bool {
         self.hidden.is_none() || place.stat().is_err()
+    }
+
+    pub(crate) fn follows_links(&self) -> bool {
+        self.links == Links::Lead
     }
 
     /// Held between the last look at a name and what is done to it, so that no other landing, renaming or removal of
@@ -314,7 +348,10 @@ impl Folder {
 
     fn open_below(&self, path: &str) -> Result<OwnedFd, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = open_beneath(self.root.as_fd(), path, flags)?;
+        let handle = match self.links {
+            Links::Lead => open_beneath(self.root.as_fd(), path, flags)?,
+            Links::LeadNowhere => open_without_links(self.root.as_fd(), path, flags)?,
+        };
         if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(&handle)?))? {
             return Err(FolderError::NotFound);
         }

@@ -7,6 +7,7 @@ mod writing;
 mod reading;
 mod listing;
 mod changing;
+mod permission;
 mod group;
 mod sync_choice;
 mod pulse;
@@ -18,8 +19,9 @@ mod record;
 pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
 
+use crate::access::{Access, Guest};
 use session::Session;
-use wire::connection::{Connection, welcome};
+use wire::connection::{Connection, refuse, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, SessionLimits, Welcome};
 use wire::net::service::{Serve, SessionSlot};
@@ -30,11 +32,19 @@ pub struct Host {
     pub share: Share,
     /// What this end says of itself.
     pub welcome: Welcome,
+    /// Who may do what.
+    pub access: Access,
     /// Who is told of every request.
     pub observer: Box<dyn Observe>,
 }
 
 impl Host {
+    /// A host that is open to all.
+    #[must_use]
+    pub fn new(share: Share, welcome: Welcome, observer: Box<dyn Observe>) -> Self {
+        Self { share, welcome, access: Access::open_to_all(), observer }
+    }
+
     /// What a serving end with these rules says of itself.
     #[must_use]
     pub fn welcome(agent: String, role: Role, process_id: String, rules: &Rules) -> Welcome {
@@ -59,14 +69,41 @@ impl Host {
     }
 
     /// Serves a session whose `hello` has been received.
-    pub fn session(&self, mut connection: Connection, hello: Hello, slot: &SessionSlot) {
-        if slot.becomes_session(false).is_err() {
+    pub fn session(&self, mut connection: Connection, hello: &Hello, slot: &SessionSlot) {
+        let Some(guest) = self.let_in(&mut connection, hello, slot) else {
+            return connection.close_gently();
+        };
+        if slot.becomes_session(guest.name.is_some()).is_err() {
             let text = "too many connections just now: try again later";
             return slot.turn_away(connection, ErrorCode::Busy, text);
         }
         match welcome(&mut connection, &self.welcome) {
-            Ok(()) => Session::new(self, slot, connection, hello).run(),
+            Ok(()) => Session::new(self, slot, connection, (hello, guest)).run(),
             Err(error) => tell_unopened(slot, &error),
+        }
+    }
+}
+
+impl Host {
+    /// The guest at the other end; none where it may do nothing here, and has been told so.
+    fn let_in(&self, connection: &mut Connection, hello: &Hello, slot: &SessionSlot) -> Option<Guest> {
+        let key = connection.peer_key();
+        // Before the rules are looked at: whoever loses them meanwhile is cut.
+        slot.belongs_to(key);
+        let entered = self.access.enter(key, hello.invitation.as_ref());
+        match entered {
+            Ok(guest) => {
+                guest.name.iter().for_each(|name| slot.set_name(name.to_string()));
+                Some(guest)
+            }
+            Err(error) => {
+                tell_unopened(slot, &error);
+                if slot.hold_back(connection) {
+                    // It may have left already; then nobody needs the answer.
+                    let _ = refuse(connection, ErrorCode::NotAllowed, &error.to_string());
+                }
+                None
+            }
         }
     }
 }
@@ -75,7 +112,7 @@ impl Host {
 impl Serve for Host {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
         match slot.receive_hello(&mut connection) {
-            Ok(hello) if hello.role == Role::Client => self.session(connection, hello, slot),
+            Ok(hello) if hello.role == Role::Client => self.session(connection, &hello, slot),
             Ok(_) => {
                 let text = "a server keeps no links: its files are there for sessions of role client";
                 slot.turn_away(connection, ErrorCode::NotAllowed, text);

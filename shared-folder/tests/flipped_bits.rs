@@ -126,7 +126,7 @@ impl Pair {
         let rules = Rules::default();
         let welcome = Host::welcome("test".into(), Role::Server, PROCESS_ID.into(), &rules);
         let served = Share::new(Folder::open(&share).unwrap(), Catalogue::open(None), rules);
-        let host = Host { share: served, welcome, observer: Box::new(Quiet) };
+        let host = Host::new(served, welcome, Box::new(Quiet));
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let admission = Admission { connections_max: 64, patience };
         let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap();

@@ -51,7 +51,7 @@ impl Pair {
         let welcome = Host::welcome("test".into(), Role::Server, PROCESS_ID.into(), &rules);
         let folder = Folder::open(share.path()).unwrap();
         let share_of_host = Share::new(folder, Catalogue::open(None), rules);
-        let host = Host { share: share_of_host, welcome, observer: Box::new(Quiet) };
+        let host = Host::new(share_of_host, welcome, Box::new(Quiet));
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let admission = Admission { connections_max: 8, patience: Duration::from_secs(20) };
         let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap();

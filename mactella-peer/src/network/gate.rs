@@ -51,7 +51,7 @@ impl Serve for Gate {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
         match slot.receive_hello(&mut connection) {
             Ok(hello) if hello.role == Role::Peer => self.link(connection, &hello, slot),
-            Ok(hello) => self.host.session(connection, hello, slot),
+            Ok(hello) => self.host.session(connection, &hello, slot),
             Err(error) => {
                 tell_unopened(slot, &error);
                 connection.close_gently();

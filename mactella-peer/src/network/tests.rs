@@ -52,7 +52,7 @@ impl Peer {
         let rules = Rules { refuses_changes: Some(ErrorCode::NotAllowed), ..Rules::default() };
         let welcome = Host::welcome("test".into(), Role::Peer, process_id.clone(), &rules);
         let share = Share::new(Folder::open(state.path()).unwrap(), Catalogue::open(None), rules);
-        let host = Arc::new(Host { share, welcome, observer: Box::new(Silent) });
+        let host = Arc::new(Host::new(share, welcome, Box::new(Silent)));
         let settings = Settings {
             agent: "test".into(),
             process_id,

@@ -21,15 +21,15 @@ use crate::state_folder::{self, StateFolder, StateFolderError};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct CommonOptions {
     /// Keep what outlives the program here [default: a folder below the XDG state folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
 
     /// Log more; may be repeated
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, global = true)]
     pub verbose: u8,
 
     /// Log errors only
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
 
     /// Write shell completions or a manual page to standard output, and end

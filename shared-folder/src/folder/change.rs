@@ -1,7 +1,8 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
 use super::{
-    Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Permit, Place, Shape, Status, beneath, is_link,
+    Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, MakePermit, Permit, Place, Shape, Status, beneath,
+    is_link,
 };
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
@@ -36,17 +37,29 @@ impl Folder {
     /// # Errors
     /// When a file is in the way, or the way leads outside.
     pub fn make_folders(&self, path: &SharedPath) -> Result<(), FolderError> {
+        self.make_permitted_folders(path, &|_| Ok(()))
+    }
+
+    /// As [`Folder::make_folders`], each of those that are missing if `permit` allows it.
+    ///
+    /// # Errors
+    /// As there, and what `permit` says.
+    pub fn make_permitted_folders(
+        &self,
+        path: &SharedPath,
+        permit: MakePermit<'_>,
+    ) -> Result<(), FolderError> {
         for _ in 1..LOOKS_MAX {
-            match self.make_missing_folders(path) {
+            match self.make_missing_folders(path, permit) {
                 // What was there, or was just made, was removed meanwhile.
                 Err(FolderError::NotFound) => {}
                 other => return other,
             }
         }
-        self.make_missing_folders(path)
+        self.make_missing_folders(path, permit)
     }
 
-    fn make_missing_folders(&self, path: &SharedPath) -> Result<(), FolderError> {
+    fn make_missing_folders(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<(), FolderError> {
         match self.open_folder(Some(path)) {
             Ok(_) => return Ok(()),
             Err(FolderError::NotFound) => {}
@@ -55,7 +68,7 @@ impl Folder {
         let mut way: Option<SharedPath> = None;
         for part in path.parts() {
             let next = SharedPath::below(way.as_ref(), part).map_err(|_| FolderError::BadName)?;
-            self.make_folder(&next)?;
+            self.make_folder(&next, permit)?;
             way = Some(next);
         }
         Ok(())
@@ -94,6 +107,10 @@ impl Folder {
     ) -> Result<(), FolderError> {
         let stat = source.stat()?;
         self.refuse_hidden(&stat)?;
+        if is_link(&stat) && !self.follows_links() {
+            // Where it lies next, it might lead somewhere else.
+            return Err(FolderError::NotFound);
+        }
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         permit(is_folder)?;
         self.refuse_link_away(target, to)?;
@@ -128,8 +145,15 @@ impl Folder {
     }
 
     /// Each part from the root and not from its parent's handle, or legal links such as `../x` would be refused.
-    fn make_folder(&self, path: &SharedPath) -> Result<(), FolderError> {
+    fn make_folder(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<(), FolderError> {
         let place = self.place(path)?;
+        if let Err(refused) = permit(path) {
+            // What is there already needs no permission.
+            return match self.status(path) {
+                Ok(status) if status.shape == Shape::Folder => Ok(()),
+                _ => Err(refused),
+            };
+        }
         match mkdirat(place.folder.as_fd(), place.name, Mode::from_raw_mode(0o777)) {
             Ok(()) => Ok(fsync(place.folder.as_fd())?),
             Err(Errno::EXIST) => match self.status(path).map_err(dead_link)?.shape {

@@ -38,6 +38,9 @@ pub enum FolderError {
     /// The operating system does not let this program do it.
     #[error("the file system does not allow it")]
     NotAllowed,
+    /// Whoever asks may not do it to all of the folder.
+    #[error("you have no right to do that to all of the folder")]
+    NotPermitted,
     /// Something is mounted there, or the operating system uses it itself.
     #[error("something else is mounted there")]
     Mounted,
@@ -89,6 +92,7 @@ impl FolderError {
             | Self::LeadsNowhere
             | Self::TakenByDeadLink
             | Self::NotAllowed
+            | Self::NotPermitted
             | Self::Mounted
             | Self::NotShared
             | Self::MayHoldNotShared

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, fstat, openat, statat};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Folders above the state folder that are looked at. Deeper than any path can be.
 const ABOVE_MAX: usize = 4096;
@@ -14,10 +15,10 @@ const NAMES_BYTES: usize = 4096;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hidden {
     folder: Inode,
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
 }
 
 impl Hidden {
@@ -29,7 +30,7 @@ impl Hidden {
         for _ in 0..ABOVE_MAX {
             let here = Inode::of(&fstat(&above)?);
             if here == root {
-                return Ok(Some(Self { folder, handle }));
+                return Ok(Some(Self { folder, handle: Arc::new(handle) }));
             }
             above = openat(&above, "..", FOLDER, Mode::empty())?;
             if Inode::of(&fstat(&above)?) == here {

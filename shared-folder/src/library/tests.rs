@@ -45,7 +45,7 @@ impl Place {
         let folder = Folder::open(&self.share("")).unwrap();
         let share = Share::new(folder, Catalogue::open(None), self.rules.clone());
         let welcome = Host::welcome("test".into(), Role::Server, "0".repeat(32), &self.rules);
-        Arc::new(Host { share, welcome, observer: Box::new(Quiet) })
+        Arc::new(Host::new(share, welcome, Box::new(Quiet)))
     }
 
     fn library(&self) -> Library {
@@ -104,7 +104,7 @@ fn the_state_folder_is_not_indexed() {
     let folder = Folder::open(&place.share("")).unwrap().hiding(&place.share("state")).unwrap();
     let share = Share::new(folder, Catalogue::open(None), Rules::default());
     let welcome = Host::welcome("test".into(), Role::Server, "0".repeat(32), &Rules::default());
-    let library = Library::start(Arc::new(Host { share, welcome, observer: Box::new(Quiet) })).unwrap();
+    let library = Library::start(Arc::new(Host::new(share, welcome, Box::new(Quiet)))).unwrap();
     assert!(library.until_scanned(PATIENCE));
     library.look_again(&SharedPath::parse("state/digests").unwrap());
     assert_eq!(library.status().files, 0);

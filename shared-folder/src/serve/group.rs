@@ -205,7 +205,7 @@ mod tests {
         let rules = Rules::default();
         let welcome = Host::welcome("test".into(), Role::Server, "0".repeat(32), &rules);
         let share = Share::new(Folder::open(place.path()).unwrap(), Catalogue::open(None), rules);
-        Host { share, welcome, observer: Box::new(Quiet) }
+        Host::new(share, welcome, Box::new(Quiet))
     }
 
     fn add<'a>(group: &mut Group<'a>, host: &'a Host, name: &str) -> bool {

@@ -4,14 +4,17 @@ use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
+use crate::access::Right;
 use crate::folder::{FolderError, Shape};
 use crate::scan::{Scan, entry_of};
 use crate::words::Query;
+use std::sync::Arc;
 use wire::error_code::ErrorCode;
 use wire::limits::{LINE_BYTES_MAX, SEARCH_BYTES_MAX};
 use wire::message::reply::{Entries, Found, Listed};
 use wire::message::request::{List, Search, Stat};
 use wire::message::{ByteCount, Entry, Kind};
+use wire::path::SharedPath;
 
 /// What an entry takes on a line at most, besides its path; a path's bytes take at most two each (quotes and
 /// backslashes; control characters are in no path).
@@ -22,7 +25,8 @@ const ENTRIES_BYTES_MAX: usize = LINE_BYTES_MAX - 1024;
 impl Session<'_> {
     pub(super) fn list(&mut self, id: u64, list: &List) -> Result<(), Stop> {
         let path = list.path.as_deref().map(Share::path).transpose()?;
-        let scan = Scan::new(&self.host.share.folder, path, list.recursive)?;
+        self.check_list(path.as_ref())?;
+        let scan = Scan::new(self.folder(), path, list.recursive)?;
         self.stream(id, scan, |_| true)
     }
 
@@ -33,7 +37,7 @@ impl Session<'_> {
         let none =
             || Refusal::new(ErrorCode::BadMessage, "a search needs at least one word of letters or digits");
         let query = Query::new(&search.words).ok_or_else(none)?;
-        let scan = Scan::new(&self.host.share.folder, None, true)?;
+        let scan = Scan::new(self.folder(), None, true)?;
         self.stream(id, scan, |entry| query.matches(&entry.path))
     }
 
@@ -42,7 +46,8 @@ impl Session<'_> {
             (None, None) => self.stat_root()?,
             (Some(text), None) => {
                 let path = Share::path(text)?;
-                let status = self.host.share.folder.status(&path)?;
+                self.check_stat(Some(&path))?;
+                let status = self.folder().status(&path)?;
                 match status.shape {
                     Shape::Special => {
                         return Err(Refusal::new(ErrorCode::NotAFile, "it is no regular file").into());
@@ -52,7 +57,8 @@ impl Session<'_> {
                         return Err(FolderError::NotFound.into());
                     }
                     _ => {
-                        let known = self.host.share.catalogue.known(&status.identity);
+                        let may_read = self.permit.allows(Right::Read, Some(&path));
+                        let known = self.host.share.catalogue.known(&status.identity).filter(|_| may_read);
                         Found { entry: entry_of(&path, &status), digest: known.map(|hashed| hashed.digest) }
                     }
                 }
@@ -67,6 +73,7 @@ impl Session<'_> {
     }
 
     fn stat_root(&self) -> Result<Found, Stop> {
+        self.check_stat(None)?;
         let status = self.host.share.folder.root_status()?;
         let (path, kind) = (String::new(), Kind::Folder);
         let entry = Entry {
@@ -79,7 +86,7 @@ impl Session<'_> {
         Ok(Found { entry, digest: None })
     }
 
-    fn found_with_digest(&mut self, id: u64, path: &wire::path::SharedPath) -> Result<Found, Stop> {
+    fn found_with_digest(&mut self, id: u64, path: &SharedPath) -> Result<Found, Stop> {
         let opened = self.open(path)?;
         let hashed = self.hash(id, &opened, path)?;
         Ok(Found { entry: entry_of(path, &opened.status), digest: Some(hashed.digest) })
@@ -89,6 +96,11 @@ impl Session<'_> {
     fn stream(&mut self, id: u64, mut scan: Scan<'_>, wanted: impl Fn(&Entry) -> bool) -> Result<(), Stop> {
         let share = &self.host.share;
         let (mut batch, mut line, mut line_bytes) = (Vec::new(), Vec::new(), 0);
+        let permit = Arc::clone(&self.permit);
+        let may_see = |entry: &Entry| {
+            permit.is_everything() || SharedPath::parse(&entry.path).is_ok_and(|path| permit.shows(&path))
+        };
+        let is_wanted = |entry: &Entry| share.shares_kind(entry.kind) && wanted(entry) && may_see(entry);
         let (mut pulse, mut entry_count, mut looked_at) = (Pulse::new(id, share), 0u64, 0u64);
         let sender = &mut self.connection.sender;
         // Without all entries there is no `listed`; before the first one, the whole answer is a refusal.
@@ -98,7 +110,7 @@ impl Session<'_> {
         };
         while scan.next_batch(&mut batch).map_err(|error| stop(error, entry_count > 0))? {
             looked_at += batch.len() as u64;
-            for entry in batch.drain(..).filter(|entry| share.shares_kind(entry.kind) && wanted(entry)) {
+            for entry in batch.drain(..).filter(is_wanted) {
                 let entry_bytes = ENTRY_BYTES + 2 * entry.path.len();
                 if line_bytes + entry_bytes > ENTRIES_BYTES_MAX {
                     sender.queue(Some(id), &Entries { entries: std::mem::take(&mut line) })?;

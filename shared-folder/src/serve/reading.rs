@@ -5,6 +5,7 @@ use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
+use crate::access::Right;
 use crate::catalogue::{Hashed, JobState, UNSTORED_BYTES_MAX, Waiting};
 use crate::folder::{FolderError, OpenFile, identity_of};
 use crate::hashing::BUFFER_BYTES;
@@ -70,8 +71,9 @@ impl Session<'_> {
     }
 
     pub(super) fn open(&self, path: &SharedPath) -> Result<OpenFile, Stop> {
+        self.check(Right::Read, Some(path))?;
         let share = &self.host.share;
-        let opened = share.folder.open_file(path)?;
+        let opened = self.folder().open_file(path)?;
         if share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
     }
 

@@ -99,6 +99,7 @@ impl From<FolderError> for Refusal {
             FolderError::LeadsOutside
             | FolderError::TakenByDeadLink
             | FolderError::NotAllowed
+            | FolderError::NotPermitted
             | FolderError::Mounted
             | FolderError::NotShared
             | FolderError::MayHoldNotShared

@@ -6,6 +6,8 @@ use super::pulse::GATHER_TIME_MAX;
 use super::record::{Begun, Outcome};
 use super::refusal::{End, Refusal, Stop, conclude, say_refused};
 use super::writing::may_wait;
+use crate::access::{Guest, Permit};
+use std::sync::Arc;
 use std::time::Instant;
 use wire::codec::{DecodeError, Decoded, Message as _, MessageSet as _};
 use wire::connection::{Closer, Connection, ReceiveError, refuse};
@@ -21,7 +23,11 @@ pub(super) struct Session<'a> {
     pub(super) slot: &'a SessionSlot,
     pub(super) connection: Connection,
     pub(super) closer: Closer,
-    pub(super) process_id: String,
+    /// Who continues an upload: the process, and the key of whoever has one.
+    pub(super) maker: String,
+    guest: Guest,
+    /// What the guest may do by the rules at the beginning of the request that is answered.
+    pub(super) permit: Arc<Permit>,
     /// For small files: one buffer for the whole session.
     pub(super) scratch: Vec<u8>,
     /// Payload bytes of the request that is being answered.
@@ -47,15 +53,26 @@ pub(super) enum Progress<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(host: &'a Host, slot: &'a SessionSlot, connection: Connection, hello: Hello) -> Self {
+    pub(super) fn new(
+        host: &'a Host,
+        slot: &'a SessionSlot,
+        connection: Connection,
+        (hello, guest): (&Hello, Guest),
+    ) -> Self {
         log::debug!("session {} opened by {} from {}", slot.id(), hello.agent, slot.address());
         let closer = connection.closer();
+        let maker = match connection.peer_key() {
+            Some(key) => format!("{} {key}", hello.process_id),
+            None => hello.process_id.clone(),
+        };
         Self {
             host,
             slot,
             connection,
             closer,
-            process_id: hello.process_id,
+            maker,
+            permit: host.access.permit(guest.key),
+            guest,
             scratch: Vec::new(),
             byte_count: 0,
             group: Group::default(),
@@ -118,6 +135,7 @@ impl<'a> Session<'a> {
         }
         let mut begun = Begun { at: Instant::now(), command, path, byte_count: 0 };
         self.byte_count = 0;
+        self.permit = self.host.access.permit(self.guest.key);
         let is_bye = matches!(message, Request::Bye(_));
         let result =
             if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };

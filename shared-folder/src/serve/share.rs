@@ -27,6 +27,8 @@ pub struct Rules {
 pub struct Share {
     /// The folder.
     pub folder: Folder,
+    /// The same for guests who may not go everywhere in it.
+    pub(super) strict: Folder,
     /// Its digests.
     pub catalogue: Catalogue,
     /// What may be done.
@@ -43,7 +45,8 @@ impl Share {
     #[must_use]
     pub fn new(folder: Folder, catalogue: Catalogue, rules: Rules) -> Self {
         let (uploads, waiting_files) = (Uploads::default(), AtomicUsize::default());
-        Self { folder, catalogue, rules, probe: None, uploads, waiting_files }
+        let strict = folder.without_links();
+        Self { folder, strict, catalogue, rules, probe: None, uploads, waiting_files }
     }
 
     /// Text from outside becomes a shared path here.

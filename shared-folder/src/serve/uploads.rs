@@ -20,7 +20,7 @@ pub(super) struct Uploads {
 
 #[derive(Debug)]
 struct Owner {
-    process_id: String,
+    maker: String,
     closer: Closer,
     /// Tells this upload from a later one to the same path.
     number: u64,
@@ -36,17 +36,17 @@ pub(super) struct Registered<'a> {
 
 impl Uploads {
     /// Registers an upload that has the path's partial locked.
-    pub(super) fn register(&self, path: &SharedPath, process_id: &str, closer: Closer) -> Registered<'_> {
+    pub(super) fn register(&self, path: &SharedPath, maker: &str, closer: Closer) -> Registered<'_> {
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
-        self.lock().insert(path.clone(), Owner { process_id: process_id.to_owned(), closer, number });
+        self.lock().insert(path.clone(), Owner { maker: maker.to_owned(), closer, number });
         Registered { uploads: self, path: path.clone(), number }
     }
 
-    /// Ends the same process's older upload to that path; true once it has let go.
-    pub(super) fn end_older(&self, path: &SharedPath, process_id: &str) -> bool {
+    /// Ends the same maker's older upload to that path; true once it has let go.
+    pub(super) fn end_older(&self, path: &SharedPath, maker: &str) -> bool {
         let owners = self.lock();
         match owners.get(path) {
-            Some(owner) if owner.process_id == process_id => owner.closer.abort(),
+            Some(owner) if owner.maker == maker => owner.closer.abort(),
             Some(_) => return false,
             None => return true,
         }

@@ -1,11 +1,13 @@
 //! WRITE: admitted before the payload where it is large, then handed on to its group, where it lands.
 
 use super::group::{Attentive, Ends, Waiting};
+use super::permission::MayWrite;
 use super::pulse::{Pulse, while_working};
 use super::refusal::{End as SessionEnd, Refusal, Stop};
 use super::session::Session;
 use super::share::Share;
 use super::uploads::Registered;
+use crate::access::Right;
 use crate::folder::{FolderError, Identity};
 use crate::incoming::{Arrived, Incoming, Landing, LandingError};
 use wire::codec::Decoded;
@@ -43,7 +45,7 @@ impl<'a> Session<'a> {
         };
         let Admitted { path, mut incoming, registered } = admitted;
         if is_large(write)
-            && let Err(stop) = self.say_ready(id, write, &mut incoming)
+            && let Err(stop) = self.say_ready(id, &mut incoming)
         {
             return Err(self.give_up(id, incoming, stop));
         }
@@ -75,6 +77,7 @@ impl<'a> Session<'a> {
         let share = &self.host.share;
         share.check_changes_allowed()?;
         let path = Share::path(&write.path)?;
+        let may = self.check_write(&path, write)?;
         share.check_file(&path)?;
         let byte_count = write.byte_count.map(ByteCount::get);
         if share.rules.file_bytes_max.is_some_and(|max| byte_count.is_some_and(|count| count > max)) {
@@ -82,16 +85,18 @@ impl<'a> Session<'a> {
         }
         let replaces = match write.if_digest {
             Some(digest) => Some(self.identity_with(id, &path, digest)?),
+            None if may == MayWrite::Replace => Some(self.identity_there(&path)?),
             None => None,
         };
         let landing = Landing {
             byte_count,
             modified: write.modified,
             executable: write.executable,
-            new: write.new,
+            new: write.new || may == MayWrite::Create,
             replaces,
             spares_links: false,
-            resumable: write.base_wanted && byte_count.is_some_and(|count| count > PIECE_BYTES),
+            resumable: self.may_have_base(write, &path)
+                && byte_count.is_some_and(|count| count > PIECE_BYTES),
             synced: true,
             probe: share.probe.clone(),
         };
@@ -125,15 +130,15 @@ impl<'a> Session<'a> {
         path: &SharedPath,
         landing: Landing,
     ) -> Result<(Incoming<'a>, Option<Registered<'a>>), LandingError> {
-        let share = &self.host.share;
+        let (share, folder) = (&self.host.share, self.folder());
         let resumable = landing.resumable;
-        let incoming = match Incoming::begin(&share.folder, path, landing.clone()) {
-            Err(LandingError::Busy) if share.uploads.end_older(path, &self.process_id) => {
-                Incoming::begin(&share.folder, path, landing)?
+        let incoming = match Incoming::begin(folder, path, landing.clone()) {
+            Err(LandingError::Busy) if share.uploads.end_older(path, &self.maker) => {
+                Incoming::begin(folder, path, landing)?
             }
             other => other?,
         };
-        let register = || share.uploads.register(path, &self.process_id, self.closer.clone());
+        let register = || share.uploads.register(path, &self.maker, self.closer.clone());
         Ok((incoming, resumable.then(register)))
     }
 
@@ -141,7 +146,7 @@ impl<'a> Session<'a> {
     fn identity_with(&mut self, id: u64, path: &SharedPath, digest: Digest) -> Result<Identity, Stop> {
         let other =
             || Refusal::new(ErrorCode::Changed, "the file is not the version that was to be replaced");
-        let opened = match self.host.share.folder.open_file(path) {
+        let opened = match self.folder().open_file(path) {
             Err(FolderError::NotFound) => return Err(other().into()),
             opened => opened.map_err(Refusal::of_change)?,
         };
@@ -149,17 +154,29 @@ impl<'a> Session<'a> {
         if hashed.digest == digest { Ok(opened.status.identity) } else { Err(other().into()) }
     }
 
-    fn say_ready(&mut self, id: u64, write: &Write, incoming: &mut Incoming<'_>) -> Result<(), Stop> {
+    /// The state of the file that has the name now, for whoever may take no free one: landing replaces only that state.
+    fn identity_there(&mut self, path: &SharedPath) -> Result<Identity, Stop> {
+        self.land_group().map_err(Stop::End)?;
+        match self.folder().status(path) {
+            Err(FolderError::NotFound) => {
+                Err(Refusal::new(ErrorCode::NotAllowed, "you have no right to make a new file there").into())
+            }
+            status => Ok(status.map_err(Refusal::of_change)?.identity),
+        }
+    }
+
+    /// What is there already is offered only to whoever may read it.
+    fn may_have_base(&self, write: &Write, path: &SharedPath) -> bool {
+        write.base_wanted && self.permit.allows(Right::Read, Some(path))
+    }
+
+    fn say_ready(&mut self, id: u64, incoming: &mut Incoming<'_>) -> Result<(), Stop> {
         let (mut pulse, mut lost) = (Pulse::new(id, &self.host.share), None);
         let sender = &mut self.connection.sender;
-        let values = if write.base_wanted {
-            incoming.base(&mut |done, of| {
-                lost = pulse.beat(sender, done, of).err();
-                lost.is_none()
-            })
-        } else {
-            Ok(Vec::new())
-        };
+        let values = incoming.base(&mut |done, of| {
+            lost = pulse.beat(sender, done, of).err();
+            lost.is_none()
+        });
         let values = match lost {
             Some(stop) => return Err(stop),
             None => values?,

@@ -106,7 +106,7 @@ pub(crate) fn service(share: &Path, probe: Option<Arc<dyn Probe>>) -> Service {
     let welcome = Host::welcome("test".into(), Role::Server, PROCESS_ID.into(), &rules);
     let mut share = Share::new(Folder::open(share).unwrap(), Catalogue::open(None), rules);
     share.probe = probe;
-    let host = Host { share, welcome, observer: Box::new(Quiet) };
+    let host = Host::new(share, welcome, Box::new(Quiet));
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let admission = Admission { connections_max: 8, patience: Duration::from_secs(20) };
     Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()

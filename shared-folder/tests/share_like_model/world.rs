@@ -264,8 +264,7 @@ fn serve(share: &Path) -> Service {
     let rules = Rules::default();
     let welcome = Host::welcome("test".into(), Role::Server, PROCESS_ID.into(), &rules);
     let folder = Folder::open(share).unwrap();
-    let host =
-        Host { share: Share::new(folder, Catalogue::open(None), rules), welcome, observer: Box::new(Quiet) };
+    let host = Host::new(Share::new(folder, Catalogue::open(None), rules), welcome, Box::new(Quiet));
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let admission = Admission { connections_max: 4, patience: Duration::from_secs(60) };
     Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()

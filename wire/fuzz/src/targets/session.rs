@@ -86,7 +86,7 @@ impl Server {
         let welcome = Host::welcome("fuzz".into(), Role::Server, PROCESS_ID.into(), &rules);
         let folder = Folder::open(&share).expect("the share opens");
         let share = Share::new(folder, Catalogue::open(None), rules);
-        let host = Host { share, welcome, observer: Box::new(Quiet) };
+        let host = Host::new(share, welcome, Box::new(Quiet));
         let listener = Listener::bind(&"127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let admission = Admission { connections_max: 16, patience: PATIENCE };
         let service = Service::start(listener, admission, Door::plain(), Arc::new(host)).expect("a service");

@@ -1,0 +1,110 @@
+//! What a person sees of invitations and grants, as text and as JSON. Must not know how they came about.
+
+use program::output::Output;
+use program::quantity;
+use program::results::json_line;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+use serde::Serialize;
+use shared_folder::access::{Document, Grant, GuestName, Invitation, InvitationState, Revoked, Rights, Rule};
+use std::io::{self, IsTerminal as _};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wire::net::Locator;
+use wire::path::SharedPath;
+use wire::timestamp::Timestamp;
+
+/// What is said about an invitation, beside its line.
+pub(crate) struct InvitationNote<'a> {
+    pub(crate) name: &'a GuestName,
+    pub(crate) rule: &'a Rule,
+    pub(crate) lifetime: Duration,
+}
+
+/// The line alone goes to standard output, so that it can be piped on; on a terminal, it is there as a QR code too.
+pub(crate) fn invitation(locator: &Locator, note: &InvitationNote<'_>, output: &Output) {
+    let InvitationNote { name, rule, lifetime } = note;
+    output.line(locator);
+    if io::stdout().is_terminal()
+        && let Some(code) = qr_code(&locator.to_string())
+    {
+        output.line(code);
+    }
+    output.flush();
+    let lifetime = quantity::duration_text(*lifetime);
+    log::info!("this line lets {name} in, once, within {lifetime}: {rule}. They type: ioe-client LINE");
+}
+
+fn qr_code(text: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+    Some(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+}
+
+/// What was taken back.
+pub(crate) fn revoked(name: &GuestName, revoked: Revoked) -> String {
+    match (revoked.grant, revoked.invitation) {
+        (true, true) => format!("{name} may do nothing any more, and the open invitation is void"),
+        (true, false) => format!("{name} may do nothing any more"),
+        _ => format!("the open invitation for {name} is void"),
+    }
+}
+
+/// What was taken away.
+pub(crate) fn denied(name: &GuestName, rights: Rights, below: &SharedPath) -> String {
+    format!("{name}: {}", Rule::deny(rights, Some(below.clone())))
+}
+
+/// One grant or invitation as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    rules: Vec<String>,
+}
+
+/// Everybody who was let in or invited.
+pub(crate) fn grants(document: &Document, json: bool, output: &Output) {
+    let now = now();
+    let invitations = document.invitations().filter(|invitation| invitation.used.is_none());
+    let lines: Vec<Line<'_>> =
+        document.grants().map(of_grant).chain(invitations.map(|one| of_invitation(one, now))).collect();
+    if json {
+        return lines.iter().for_each(|line| output.line(json_line(line)));
+    }
+    if lines.is_empty() {
+        return output.line("nobody was invited yet: ioe-server invite NAME --read");
+    }
+    for Line { name, state, key, expires, rules } in &lines {
+        let key = key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+        let until = expires.map(|time| format!(" until {time}")).unwrap_or_default();
+        output.line(format_args!("{name}: {state}{until}{key}"));
+        rules.iter().for_each(|rule| output.line(format_args!("    {rule}")));
+    }
+}
+
+fn of_grant(grant: &Grant) -> Line<'_> {
+    let key = Some(grant.key.to_string());
+    Line { name: grant.name.as_str(), state: "guest", key, expires: None, rules: texts(&grant.rules) }
+}
+
+fn of_invitation(invitation: &Invitation, now: Timestamp) -> Line<'_> {
+    let state = match invitation.state(now) {
+        InvitationState::Open => "invited",
+        InvitationState::Used => "used",
+        InvitationState::Expired => "expired",
+    };
+    let (name, expires) = (invitation.name.as_str(), Some(invitation.expires));
+    Line { name, state, key: None, expires, rules: texts(&invitation.rules) }
+}
+
+fn texts(rules: &[Rule]) -> Vec<String> {
+    rules.iter().map(ToString::to_string).collect()
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
