@@ -9,25 +9,25 @@ use super::document::{Document, FILE_BYTES_MAX, Invitation, RefusedChange};
 use super::name::GuestName;
 use super::rules::Rule;
 use super::written::UnreadableDocument;
+use crossbeam_channel::bounded;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, fsync, mkdirat, openat,
     renameat, statat, unlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::thread::Builder;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use wire::invitation::{SECRET_BYTES, Secret};
 use wire::timestamp::Timestamp;
 
 /// How long a change waits for the one before, and for a running server to take it up. Exceeded: it is said.
 pub const CHANGE_TIME_MAX: Duration = Duration::from_secs(30);
-/// Between two looks at a lock: to wait in the system's own way would have no end.
-const LOCK_LOOKS_EVERY: Duration = Duration::from_millis(1);
 /// How often a file may be replaced while it is loaded. Exceeded: it is an error.
 const REPLACED_MAX: u32 = 100;
 
@@ -47,6 +47,8 @@ pub struct Store {
     folder: Arc<OwnedFd>,
     path: PathBuf,
     probe: Option<Arc<Probe>>,
+    /// [`CHANGE_TIME_MAX`], but in tests.
+    patience: Duration,
 }
 
 /// One step on the way from a change to its being in force.
@@ -160,7 +162,7 @@ impl Store {
         let path = state_folder.join(FOLDER);
         let folder = open_folder(&path).map_err(|error| failed(&path, error))?;
         check_own(&path, &fstat(&folder).map_err(|error| failed(&path, error))?)?;
-        Ok(Self { folder: Arc::new(folder), path, probe: None })
+        Ok(Self { folder: Arc::new(folder), path, probe: None, patience: CHANGE_TIME_MAX })
     }
 
     /// The same, with something that is called before each step of a change.
@@ -241,7 +243,7 @@ impl Store {
     pub(super) fn wait(&self, replaced: Replaced) -> Result<(), StoreError> {
         let Replaced { old, _lock: next_waits } = replaced;
         self.meet(Step::Wait)?;
-        let is_free = lock_in_time(&old);
+        let is_free = lock_in_time(&old, self.patience);
         drop(next_waits);
         if !is_free.map_err(|error| self.failed(FILE, error))? {
             return Err(StoreError::NotInForce { path: self.path.join(FILE) });
@@ -255,7 +257,8 @@ impl Store {
             let file = self.open_file()?;
             let is_missing = file.is_none();
             let locked = file.map_or_else(|| self.open_own_folder(), Ok)?;
-            flock(&locked, FlockOperation::LockShared).map_err(|error| self.failed(FILE, error))?;
+            retry_on_intr(|| flock(&locked, FlockOperation::LockShared))
+                .map_err(|error| self.failed(FILE, error))?;
             if !self.is_in_place(&locked, is_missing)? {
                 continue;
             }
@@ -280,7 +283,7 @@ impl Store {
         let opened = openat(&self.folder, LOCK, flags, OWN_FILE);
         let lock = opened.map_err(|error| self.failed(LOCK, error))?;
         self.check_file(LOCK, &lock)?;
-        if lock_in_time(&lock).map_err(|error| self.failed(LOCK, error))? {
+        if lock_in_time(&lock, self.patience).map_err(|error| self.failed(LOCK, error))? {
             Ok(lock)
         } else {
             Err(StoreError::Busy { path: self.path.join(FILE) })
@@ -398,18 +401,22 @@ fn failed(path: &Path, error: impl Into<io::Error>) -> StoreError {
     StoreError::Io { path: path.to_owned(), source: error.into() }
 }
 
-/// Whether an exclusive lock was to be had in [`CHANGE_TIME_MAX`].
-fn lock_in_time(file: &OwnedFd) -> Result<bool, Errno> {
-    let end = Instant::now() + CHANGE_TIME_MAX;
-    loop {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(true),
-            Err(Errno::WOULDBLOCK) if Instant::now() < end => std::thread::sleep(LOCK_LOOKS_EVERY),
-            Err(Errno::WOULDBLOCK) => return Ok(false),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
+/// Whether an exclusive lock is to be had within `patience`. The system waits for locks without end: so a thread waits,
+/// and where it has waited for too long it is left to itself, and lets go of the lock as soon as it has it.
+fn lock_in_time(file: &OwnedFd, patience: Duration) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {}
+        other => return other.map(|()| true).map_err(io::Error::from),
     }
+    let (sender, locked) = bounded(1);
+    let waiting = file.try_clone()?;
+    let wait = move || {
+        let _ = sender.send(retry_on_intr(|| flock(&waiting, FlockOperation::LockExclusive)));
+    };
+    let thread = Builder::new().name("access-lock".into()).spawn(wait)?;
+    let Ok(outcome) = locked.recv_timeout(patience) else { return Ok(false) };
+    let _ = thread.join();
+    outcome.map(|()| true).map_err(io::Error::from)
 }
 
 #[cfg(test)]

@@ -169,6 +169,21 @@ fn a_change_waits_for_who_goes_by_the_old_file_also_where_there_was_none() {
     }
 }
 
+#[test]
+fn who_waits_in_vain_is_told_whether_the_change_is_written() {
+    let (_state, store) = store();
+    let hasty = Store { patience: Duration::ZERO, ..store.clone() };
+    let held = store.hold().unwrap();
+    assert!(matches!(invite(&hasty, "alice"), Err(ChangeError::Store(StoreError::NotInForce { .. }))));
+    assert_eq!(names(&store), ["alice"]);
+    drop(held);
+    let lock = store.lock().unwrap();
+    assert!(matches!(invite(&hasty, "bob"), Err(ChangeError::Store(StoreError::Busy { .. }))));
+    assert_eq!(names(&store), ["alice"]);
+    drop(lock);
+    invite(&store, "bob").unwrap();
+}
+
 fn lock_is_taken(store: &Store) -> bool {
     let lock = File::open(store.folder_path().join(LOCK)).unwrap();
     flock(lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
