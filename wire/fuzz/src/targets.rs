@@ -3,11 +3,13 @@
 pub mod session;
 pub mod answers;
 pub mod overlay;
+mod access;
 mod message;
 mod line;
 mod path;
 mod seen;
 
+pub use access::access;
 pub use answers::answers;
 pub use line::line;
 pub use message::message;
@@ -37,4 +39,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "session", run: session, form: Form::Conversation },
     Target { name: "answers", run: answers, form: Form::Conversation },
     Target { name: "overlay", run: overlay, form: Form::Records(overlay::RECORD_BYTES) },
+    Target { name: "access", run: access, form: Form::Conversation },
 ];

@@ -11,6 +11,7 @@ use fuzz::targets::answers::{ASKED, told};
 use fuzz::targets::overlay::{RECORD_BYTES, drive};
 use fuzz::targets::session::answered;
 use fuzz::targets::{Seen, TARGETS};
+use shared_folder::access::{Document, Effect};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wire::codec::{DecodeError, decode};
@@ -108,10 +109,30 @@ fn changed_operations_stay_in_step() {
 }
 
 #[test]
+fn every_access_file_is_read_and_many_changed_ones_are() {
+    let seeds = seeds::of("access").unwrap();
+    let read: Vec<Document> = seeds.iter().map(|seed| Document::parse(seed).unwrap()).collect();
+    let has_rule = |effect| {
+        read.iter()
+            .flat_map(Document::grants)
+            .flat_map(|grant| &grant.rules)
+            .any(|rule| rule.effect == effect)
+    };
+    assert!(has_rule(Effect::Allow) && has_rule(Effect::Deny));
+    assert!(read.iter().flat_map(Document::invitations).any(|invitation| invitation.used.is_some()));
+    let mut mutator = Mutator::new(Chance::new(1), &seeds, Form::Conversation);
+    let changed: Vec<_> = (0..CHANGED).map(|_| mutator.next(&seeds)).collect();
+    let is_another =
+        |input: &&Vec<u8>| Document::parse(input).is_ok_and(|document| !read.contains(&document));
+    let count = changed.iter().filter(is_another).count();
+    assert!(count > CHANGED / 50, "only {count} of {CHANGED} changed files say something else");
+}
+
+#[test]
 fn every_target_takes_any_bytes() {
     // By their names, too, as libFuzzer's `fuzz_target!` calls them.
-    use fuzz::targets::{answers, line, message, overlay, path, session};
-    let named: [fn(&[u8]) -> Seen; 6] = [line, message, path, session, answers, overlay];
+    use fuzz::targets::{access, answers, line, message, overlay, path, session};
+    let named: [fn(&[u8]) -> Seen; 7] = [line, message, path, session, answers, overlay, access];
     assert_eq!(named.len(), TARGETS.len());
     for target in TARGETS {
         for bytes in
