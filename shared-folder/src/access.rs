@@ -39,7 +39,7 @@ pub type OnChange = Box<dyn Fn() + Send + Sync>;
 /// Who may do what, now.
 pub struct Access {
     /// Ends first: its thread uses the state.
-    watch: Option<Watch>,
+    _watch: Option<Watch>,
     state: Arc<State>,
 }
 
@@ -65,7 +65,7 @@ impl Access {
     /// Everybody may do everything, for good.
     #[must_use]
     pub fn open_to_all() -> Self {
-        Self { watch: None, state: Arc::new(State::new(None, Guests::open_to_all(), Box::new(|| {}))) }
+        Self { _watch: None, state: Arc::new(State::new(None, Guests::open_to_all(), Box::new(|| {}))) }
     }
 
     /// Only guests come in, and whoever else has the rights `public`.
@@ -93,7 +93,7 @@ impl Access {
         state.load_first()?;
         let reloaded = Arc::clone(&state);
         let watch = Watch::start(hints, move || reloaded.reload()).map_err(unwatched)?;
-        Ok(Self { watch: Some(watch), state })
+        Ok(Self { _watch: Some(watch), state })
     }
 
     /// Whether there are rules. Where there are none, everybody may do everything.
@@ -143,12 +143,6 @@ impl Access {
     #[must_use]
     pub fn explain(&self, name: &str, right: Right, path: Option<&SharedPath>) -> Option<Explanation> {
         self.state.current().explain(name, right, path)
-    }
-
-    /// Whether a thread watches the access file.
-    #[must_use]
-    pub fn is_watching(&self) -> bool {
-        self.watch.is_some()
     }
 }
 
