@@ -101,7 +101,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         Folder::open(&options.folder).and_then(|folder| folder.hiding(state.path())).map_err(unusable)?;
     let listener = Listener::bind(&options.listen)?;
     let address = options.advertise.clone().unwrap_or_else(|| place::reachable(listener.address()));
-    place::keep(state.path(), &address)?;
+    place::keep(&state, &address)?;
     let invitations =
         invite(options, &store, &Locator { address, key: identity.public(), invitation: None })?;
     let confined = confine(&folder, &state)?.check(options.require_confinement)?;

@@ -40,8 +40,8 @@ pub(crate) fn reachable(listening: SocketAddr) -> Address {
 }
 
 /// Keeps it for invitations.
-pub(crate) fn keep(state: &Path, address: &Address) -> Result<(), NotKept> {
-    let path = state.join(ADDRESS_FILE);
+pub(crate) fn keep(state: &StateFolder, address: &Address) -> Result<(), NotKept> {
+    let path = state.private_file(ADDRESS_FILE).unwrap_or_else(|| state.path().join(ADDRESS_FILE));
     fs::write(&path, format!("{address}\n"))
         .map_err(|source| NotKept { path: path.display().to_string(), source })
 }
@@ -69,7 +69,7 @@ mod tests {
     fn an_address_is_kept_and_found_again_and_without_one_the_usual_one_is_meant() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(kept(state.path()).unwrap().to_string(), USUAL);
-        keep(state.path(), &"[::1]:7".parse().unwrap()).unwrap();
+        keep(&StateFolder::open_shared(state.path()), &"[::1]:7".parse().unwrap()).unwrap();
         assert_eq!(kept(state.path()).unwrap().to_string(), "[::1]:7");
         fs::write(state.path().join(ADDRESS_FILE), "nonsense").unwrap();
         assert_eq!(kept(state.path()).unwrap().to_string(), USUAL);

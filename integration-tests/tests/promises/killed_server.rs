@@ -9,6 +9,8 @@ use integration_tests::server::Server;
 use integration_tests::session::Session;
 use integration_tests::upload::{assert_written, begin_large, end, send_pieces, write, write_file};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 const MAKER: &str = "cccccccccccccccccccccccccccccccc";
 
@@ -120,7 +122,7 @@ fn a_state_folder_full_of_garbage_costs_time_and_nothing_else() {
     let before = server.session().ask(digest.clone())["digest"].clone();
     for garbage in [&b""[..], b"garbage", &bytes("garbage", 100_000)] {
         server.kill();
-        for file in files_below(&server.scratch().state()) {
+        for file in replaceable(&server.scratch().state()) {
             std::fs::write(file, garbage).unwrap();
         }
         server.start_again();
@@ -137,7 +139,7 @@ fn a_state_folder_with_single_bytes_overwritten_costs_time_and_nothing_else() {
     let mut dice = integration_tests::content::Dice::new("overwritten");
     for round in 0..10 {
         server.kill();
-        for file in files_below(&server.scratch().state()) {
+        for file in replaceable(&server.scratch().state()) {
             let mut content = std::fs::read(&file).unwrap();
             for _ in 0..20 {
                 let place = dice.below(content.len().max(1));
@@ -148,4 +150,28 @@ fn a_state_folder_with_single_bytes_overwritten_costs_time_and_nothing_else() {
         server.start_again();
         assert_eq!(server.session().ask(digest.clone())["digest"], before, "round {round}");
     }
+}
+
+/// What a server can make anew. Its key is who it is: nothing takes its place.
+fn replaceable(state: &Path) -> Vec<PathBuf> {
+    let mut files = files_below(state);
+    files.retain(|file| file.file_name() != Some(OsStr::new("key")));
+    files
+}
+
+#[test]
+fn a_damaged_key_stops_the_start_and_is_not_replaced() {
+    let mut server = server!().start();
+    let key = server.scratch().state().join("key");
+    let whole = std::fs::read(&key).unwrap();
+    server.kill();
+    for damaged in [&b""[..], b"garbage", &whole[..whole.len() - 1]] {
+        std::fs::write(&key, damaged).unwrap();
+        let (code, errors) = server!().with_state(server.scratch().state()).start_refused();
+        assert!(code == 1 && errors.contains("key"), "{code}: {errors}");
+        assert_eq!(std::fs::read(&key).unwrap(), damaged);
+    }
+    std::fs::write(&key, whole).unwrap();
+    server.start_again();
+    server.session().assert_works();
 }

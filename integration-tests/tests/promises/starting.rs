@@ -20,13 +20,18 @@ fn an_address_beyond_this_machine_is_refused_with_a_sentence_that_names_the_way(
     for address in ["0.0.0.0:0", "[::]:0"] {
         let (code, errors) = server!().listening_on(address).start_refused();
         assert_ne!(code, 0, "{errors}");
-        assert!(errors.contains("--plaintext") && errors.contains("loopback"), "{errors}");
+        for way in ["--invite", "--public", "127.0.0.1"] {
+            assert!(errors.contains(way), "{errors}");
+        }
+        let (code, errors) = server!().listening_on(address).option("--plaintext").start_refused();
+        assert_ne!(code, 0, "plain text is no answer to who may come in: {errors}");
     }
 }
 
 #[test]
-fn with_plaintext_a_server_listens_beyond_this_machine() {
-    let server = server!().listening_on("0.0.0.0:0").option("--plaintext").file("a.txt", b"hello").start();
+fn open_to_the_public_a_server_listens_beyond_this_machine() {
+    let server =
+        server!().listening_on("0.0.0.0:0").option("--public").option("read").file("a.txt", b"hello").start();
     let address = ([127, 0, 0, 1], server.address().port()).into();
     assert_eq!(Session::open(address).read_file("a.txt"), b"hello");
 }
