@@ -11,6 +11,7 @@ impl Observe for Logged {
         self.0.write(&AnsweredRequest {
             session: record.session,
             address: record.address,
+            who: record.who,
             command: record.command,
             path: record.path,
             byte_count: record.byte_count,

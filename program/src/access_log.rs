@@ -2,6 +2,7 @@
 //!
 //! It must not know what a request does.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct AnsweredRequest<'a> {
     pub session: u64,
     /// The other end.
     pub address: SocketAddr,
+    /// Whose session it is, where that is known; not escaped.
+    pub who: Option<&'a str>,
     /// The request's type.
     pub command: &'a str,
     /// What it was about; not escaped. Empty where it names nothing.
@@ -57,9 +60,10 @@ impl AccessLog {
 
 fn text_line(request: &AnsweredRequest<'_>) -> String {
     format!(
-        "session={} address={} command={} path=\"{}\" bytes={} duration={:.6} outcome={}",
+        "session={} address={} who={} command={} path=\"{}\" bytes={} duration={:.6} outcome={}",
         request.session,
         request.address,
+        who(request),
         request.command,
         for_log(request.path).replace('"', "\\\""),
         request.byte_count,
@@ -68,10 +72,16 @@ fn text_line(request: &AnsweredRequest<'_>) -> String {
     )
 }
 
-fn fields(request: &AnsweredRequest<'_>) -> [(&'static str, Value); 7] {
+/// A name has no spaces, and a dash is nobody's.
+fn who<'a>(request: &AnsweredRequest<'a>) -> Cow<'a, str> {
+    for_log(request.who.unwrap_or("-"))
+}
+
+fn fields(request: &AnsweredRequest<'_>) -> [(&'static str, Value); 8] {
     [
         ("session", request.session.into()),
         ("address", request.address.to_string().into()),
+        ("who", request.who.map(for_log).into()),
         ("command", request.command.into()),
         ("path", for_log(request.path).into()),
         ("bytes", request.byte_count.into()),
@@ -88,6 +98,7 @@ mod tests {
         AnsweredRequest {
             session: 7,
             address: "127.0.0.1:9".parse().unwrap(),
+            who: Some("an\u{1b}na"),
             command: "read",
             path,
             byte_count: 5,
@@ -99,16 +110,19 @@ mod tests {
     #[test]
     fn a_text_line_has_every_field_and_no_name_can_forge_another() {
         let line = text_line(&request("a\" outcome=ok\n\u{1b}[2J"));
-        assert!(line.starts_with("session=7 address=127.0.0.1:9 command=read path=\"a\\\" outcome=ok"));
+        assert!(line.starts_with(
+            "session=7 address=127.0.0.1:9 who=an\\u{1b}na command=read path=\"a\\\" outcome=ok"
+        ));
         assert!(line.ends_with("bytes=5 duration=1.500000 outcome=not_found"));
         assert!(!line.contains(['\n', '\u{1b}']));
+        assert!(text_line(&AnsweredRequest { who: None, ..request("a") }).contains(" who=- "));
     }
 
     #[test]
     fn the_fields_of_a_json_line_are_those_of_the_text() {
         let fields = fields(&request("a\n\"b\""));
         let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["session", "address", "command", "path", "bytes", "duration", "outcome"]);
-        assert_eq!((&fields[3].1, &fields[6].1), (&"a\\n\"b\"".into(), &"not_found".into()));
+        assert_eq!(names, ["session", "address", "who", "command", "path", "bytes", "duration", "outcome"]);
+        assert_eq!((&fields[4].1, &fields[7].1), (&"a\\n\"b\"".into(), &"not_found".into()));
     }
 }

@@ -212,7 +212,8 @@ mod tests {
         let path = SharedPath::parse(name).unwrap();
         let incoming = Incoming::begin(&host.share.folder, &path, Landing::default()).unwrap();
         let arrived = incoming.arrived(0, Some(Digest::of(b""))).unwrap();
-        let begun = Begun { at: Instant::now(), command: "write", path: name.into(), byte_count: 0 };
+        let begun =
+            Begun { at: Instant::now(), who: None, command: "write", path: name.into(), byte_count: 0 };
         group.add(Waiting { id: 1, path, arrived, registered: None }, begun, host)
     }
 

@@ -2,6 +2,7 @@
 
 use super::Host;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
 use wire::net::service::SessionSlot;
@@ -36,6 +37,8 @@ pub struct RequestRecord<'a> {
     pub session: u64,
     /// The other end.
     pub address: SocketAddr,
+    /// What the guest whose session it is is called; none of others.
+    pub who: Option<&'a str>,
     /// The request's type.
     pub command: &'a str,
     /// What it was about; not escaped. Empty where it names nothing.
@@ -57,6 +60,7 @@ pub trait Observe: Send + Sync {
 /// A request that runs, or waits for others.
 pub(super) struct Begun {
     pub(super) at: Instant,
+    pub(super) who: Option<Arc<str>>,
     pub(super) command: &'static str,
     pub(super) path: String,
     /// Payload bytes so far.
@@ -69,6 +73,7 @@ impl Begun {
         host.observer.request(&RequestRecord {
             session: slot.id(),
             address: slot.address(),
+            who: self.who.as_deref(),
             command: self.command,
             path: &self.path,
             byte_count: self.byte_count,

@@ -133,7 +133,8 @@ impl<'a> Session<'a> {
         if is_stopping && self.refused_stopping >= REQUESTS_IN_FLIGHT_MAX {
             return Ok(Next::Leave);
         }
-        let mut begun = Begun { at: Instant::now(), command, path, byte_count: 0 };
+        let mut begun =
+            Begun { at: Instant::now(), who: self.guest.name.clone(), command, path, byte_count: 0 };
         self.byte_count = 0;
         self.permit = self.host.access.permit(self.guest.key);
         let is_bye = matches!(message, Request::Bye(_));
