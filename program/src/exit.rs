@@ -31,6 +31,7 @@ impl ExitStatus {
             "digest_mismatch" => Self::DigestMismatch,
             "usage" => Self::Usage,
             "not_connected" | "connection_failed" | "connection_lost" => Self::ConnectionLost,
+            "key_mismatch" | "unknown_key" => Self::KeyMismatch,
             "interrupted" => Self::Interrupted,
             _ => Self::Failed,
         }
@@ -70,5 +71,8 @@ mod tests {
         assert_eq!(statuses.map(ExitStatus::code), [0, 1, 2, 3, 4, 5, 130]);
         assert_eq!(ExitCode::from(Interrupted), ExitCode::from(130));
         assert!(Done.is_done() && !Failed.is_done());
+        for code in ["key_mismatch", "unknown_key"] {
+            assert_eq!(ExitStatus::of_code(code), KeyMismatch);
+        }
     }
 }

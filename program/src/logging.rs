@@ -20,6 +20,9 @@ use crate::log_flood::Bounded;
 /// The target of access lines, for `RUST_LOG`: one for each request, however many there are.
 pub(crate) const ACCESS_TARGET: &str = "access";
 
+/// What the line editor logs under.
+const LINE_EDITOR: &str = "rustyline";
+
 /// Which log lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verbosity {
@@ -74,6 +77,8 @@ pub fn start_daemon_logging(verbosity: Verbosity, program: &'static str, format:
 
 fn start(mut builder: Builder, verbosity: Verbosity, program: &'static str, format: LogFormat) {
     builder.filter_level(verbosity.level());
+    // It would log each key that is pressed, and what is typed may be secret.
+    builder.filter_module(LINE_EDITOR, verbosity.level().min(LevelFilter::Warn));
     if let Some(filters) = verbosity.environment_filters() {
         builder.parse_filters(&filters);
     }

@@ -34,6 +34,11 @@ pub trait Complete {
     /// from there to the cursor, spelled as it has to be typed. An answer has to come soon: the person
     /// waits.
     fn complete(&self, line: &str, cursor: usize) -> (usize, Vec<String>);
+
+    /// What the history keeps of a line, as where it holds a secret: usually all of it.
+    fn remembered(&self, line: &str) -> String {
+        line.to_owned()
+    }
 }
 
 /// What a person did at the prompt.
@@ -118,6 +123,7 @@ impl Prompt {
         if line.trim().is_empty() || line.starts_with(' ') {
             return;
         }
+        let line = self.editor.helper().map_or_else(String::new, |completion| completion.0.remembered(line));
         let added = self.editor.add_history_entry(line);
         let kept =
             added.and_then(|_| self.history.as_ref().map_or(Ok(()), |path| self.editor.append_history(path)));
