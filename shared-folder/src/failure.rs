@@ -11,6 +11,7 @@ use crate::send::SendError;
 use std::error::Error;
 use wire::connection::OpeningError;
 use wire::error_code::ErrorCode;
+use wire::net::DialError;
 use wire::path::PathError;
 
 /// Why, in one word.
@@ -26,6 +27,10 @@ pub enum Code {
     ConnectionFailed,
     /// The connection was lost.
     ConnectionLost,
+    /// Somebody else answers than whose key is known.
+    KeyMismatch,
+    /// The key that answers is not known.
+    UnknownKey,
     /// A local file or folder.
     LocalFile,
     /// Somebody interrupted it.
@@ -51,6 +56,8 @@ impl Code {
             Self::NotConnected => "not_connected",
             Self::ConnectionFailed => "connection_failed",
             Self::ConnectionLost => "connection_lost",
+            Self::KeyMismatch => "key_mismatch",
+            Self::UnknownKey => "unknown_key",
             Self::LocalFile => "local_file",
             Self::Interrupted => "interrupted",
         }
@@ -108,8 +115,10 @@ impl Failure {
 impl From<&RemoteError> for Code {
     fn from(error: &RemoteError) -> Self {
         match error {
+            RemoteError::Dial(DialError::WrongKey(_)) => Self::KeyMismatch,
+            RemoteError::Dial(DialError::UnknownKey { .. }) => Self::UnknownKey,
             RemoteError::Dial(_) | RemoteError::Opening { .. } => match opening_code(error) {
-                Some(ErrorCode::UnsupportedVersion) => Self::Remote(ErrorCode::UnsupportedVersion),
+                Some(code @ (ErrorCode::UnsupportedVersion | ErrorCode::NotAllowed)) => Self::Remote(code),
                 _ => Self::ConnectionFailed,
             },
             RemoteError::Refused { code, .. } => Self::Remote(*code),

@@ -68,6 +68,11 @@ impl Remote {
         Self { dialer, cancel, session: None }
     }
 
+    /// Sessions that are opened from now on present no invitation: it has done its work.
+    pub fn forget_invitation(&mut self) {
+        self.dialer = self.dialer.clone().without_invitation();
+    }
+
     /// A second way to the same end, not yet dialled.
     #[must_use]
     pub fn another(&self) -> Self {

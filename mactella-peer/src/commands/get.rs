@@ -103,6 +103,8 @@ fn is_about_holder(code: Code) -> bool {
     match code {
         Code::Remote(ErrorCode::Exists | ErrorCode::Stopping) | Code::LocalFile | Code::Interrupted => false,
         Code::Remote(_) | Code::ConnectionFailed | Code::ConnectionLost => true,
+        // Whoever answers there is not the holder; another one may be.
+        Code::KeyMismatch | Code::UnknownKey => true,
         Code::Usage | Code::NotConnected => false,
     }
 }

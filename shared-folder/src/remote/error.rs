@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use wire::codec::DecodeError;
-use wire::connection::{OpeningError, ReceiveError, SendError};
+use wire::connection::{HandshakeError, OpeningError, ReceiveError, SendError};
 use wire::error_code::ErrorCode;
 use wire::message::payload::Failed;
 use wire::message::reply::Refused;
@@ -78,6 +78,8 @@ impl RemoteError {
         match self {
             Self::Closed | Self::Receive(_) | Self::Send(_) => Recovery::Reconnect,
             Self::Dial(DialError::Unreachable { .. }) => Recovery::Reconnect,
+            // A connection may break there as anywhere else. Whose key is wrong, or who speaks no TLS, is not asked again.
+            Self::Dial(DialError::Handshake { source, .. }) => handshake_recovery(source),
             Self::Opening { source, .. } => opening_recovery(source),
             Self::Dismissed { code, .. } => dismissal_recovery(*code),
             Self::Refused { code: ErrorCode::Busy | ErrorCode::Stopping, .. } => Recovery::Later,
@@ -144,6 +146,13 @@ fn opening_recovery(error: &OpeningError) -> Recovery {
     }
 }
 
+fn handshake_recovery(error: &HandshakeError) -> Recovery {
+    match error {
+        HandshakeError::Lost(_) | HandshakeError::TimedOut => Recovery::Reconnect,
+        HandshakeError::Failed(_) | HandshakeError::NoKey => Recovery::None,
+    }
+}
+
 fn dismissal_recovery(code: ErrorCode) -> Recovery {
     match code {
         ErrorCode::Busy | ErrorCode::Stopping | ErrorCode::TimedOut => Recovery::Reconnect,
@@ -169,5 +178,38 @@ impl From<Refused> for RemoteError {
 impl From<Failed> for RemoteError {
     fn from(Failed { code, message }: Failed) -> Self {
         Self::Refused { code, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use wire::key::PublicKey;
+    use wire::net::{Address, WrongKey};
+
+    fn address() -> Address {
+        "host:1".parse().unwrap()
+    }
+
+    #[test]
+    fn whoever_has_not_the_right_key_is_not_asked_again() {
+        let (expected, found) = (PublicKey([1; 32]), PublicKey([2; 32]));
+        let wrong = DialError::WrongKey(Box::new(WrongKey { address: address(), expected, found }));
+        for error in [wrong, DialError::UnknownKey { address: address(), found }] {
+            assert_eq!(RemoteError::from(error).recovery(), Recovery::None);
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_was_cut_is_tried_again_and_one_that_failed_is_not() {
+        let recovery = |source| {
+            let source = Box::new(source);
+            RemoteError::from(DialError::Handshake { address: address(), source }).recovery()
+        };
+        let cut = io::ErrorKind::UnexpectedEof.into();
+        assert_eq!(recovery(HandshakeError::Lost(cut)), Recovery::Reconnect);
+        assert_eq!(recovery(HandshakeError::TimedOut), Recovery::Reconnect);
+        assert_eq!(recovery(HandshakeError::NoKey), Recovery::None);
     }
 }
