@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use serde_json::{Value, json};
 
 use crate::session::Session;
+use crate::tls::{TlsKey, TlsStream};
 
 /// A running imposter. Dropping it ends every connection.
 pub struct Imposter {
@@ -33,6 +34,24 @@ impl Imposter {
     /// # Panics
     /// When this machine has no free port.
     pub fn start(script: impl Fn(&mut Session) + Send + Sync + 'static) -> Self {
+        Self::accepting(move |_, client| script(&mut Session::over(client)))
+    }
+
+    /// Shakes hands with each client as the owner of the key that its number gives (they count from 0), then plays `script`.
+    /// A client that wants no TLS, or not with that key, is let go.
+    pub fn over_tls(
+        key_of: impl Fn(usize) -> TlsKey + Send + Sync + 'static,
+        script: impl Fn(usize, &mut Session) + Send + Sync + 'static,
+    ) -> Self {
+        Self::accepting(move |number, client| {
+            if let Ok((stream, _)) = TlsStream::accept_over(client, &key_of(number)) {
+                let mut session = Session::over(stream);
+                script(number, &mut session);
+            }
+        })
+    }
+
+    fn accepting(script: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
@@ -82,7 +101,7 @@ impl Drop for Imposter {
 }
 
 impl Shared {
-    fn accept(&self, listener: &TcpListener, script: &(impl Fn(&mut Session) + Sync)) {
+    fn accept(&self, listener: &TcpListener, script: &(impl Fn(usize, TcpStream) + Sync)) {
         thread::scope(|scope| {
             for (number, client) in listener.incoming().enumerate() {
                 if self.is_stopping.load(Ordering::SeqCst) {
@@ -91,7 +110,9 @@ impl Shared {
                 let Ok(client) = client else { continue };
                 self.sockets.lock().unwrap().insert(number, client.try_clone().unwrap());
                 scope.spawn(move || {
-                    play(script, client);
+                    // A script ends when the client leaves in the middle of it: that is no failure of the test. With it
+                    // ends the connection.
+                    script(number, client);
                     self.sockets.lock().unwrap().remove(&number);
                 });
             }
@@ -100,10 +121,4 @@ impl Shared {
             }
         });
     }
-}
-
-/// A script ends when the client leaves in the middle of it: that is no failure of the test. With it ends the connection.
-fn play(script: &impl Fn(&mut Session), client: TcpStream) {
-    let mut session = Session::over(client);
-    script(&mut session);
 }

@@ -25,6 +25,7 @@ pub mod liar;
 pub mod client;
 pub mod server;
 pub mod flipper;
+pub mod front;
 pub mod imposter;
 pub mod proxy;
 pub mod upload;

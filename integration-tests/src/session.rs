@@ -64,6 +64,11 @@ impl Session {
         Self { stream, reader, last_id: 0 }
     }
 
+    /// Passes on all that comes, until it ends; whether it ended in order.
+    pub fn pass_on(&mut self, target: &mut impl Write) -> bool {
+        std::io::copy(&mut self.reader, target).is_ok()
+    }
+
     /// What it speaks over.
     pub fn stream(&self) -> &Stream {
         &self.stream

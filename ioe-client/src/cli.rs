@@ -22,6 +22,7 @@ Examples:
   ioe-client [::1]:10000 --cmd 'LIST -r music'
   ioe-client localhost -c 'READ a.txt' -c 'WRITE \"my song.mp3\" music/'
   ioe-client localhost --json --script commands.txt
+  ioe-client --invitation line.txt                enrols, and remembers whom at
 
 Exit codes:
   0    all done
@@ -29,15 +30,24 @@ Exit codes:
   2    wrong usage, or an unknown command
   3    no connection, or the connection was lost
   4    the data did not match its digest
-  5    the other end's key is not the known one
+  5    the other end's key is not the known one, or nobody knows it
   130  interrupted";
 
 /// Moves files to and from an ioe server or a MacTella peer, from a console or from scripts
 #[derive(Debug, Parser)]
 #[command(name = "ioe-client", version, after_help = MORE)]
 pub(crate) struct Options {
-    /// The server (or peer) to connect to first, as 127.0.0.1:10000; without a port, 10000 is meant
+    /// The server (or peer) to connect to first, as 127.0.0.1:10000; without a port, 10000 is meant. Or the ioe:// line
+    /// that it prints, which says whose key answers there
     pub(crate) address: Option<String>,
+
+    /// Connect to the server whose ioe:// line is the first line of this file; '-' is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub(crate) invitation: Option<PathBuf>,
+
+    /// Forget whose key answers at this address, and end
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["address", "invitation"])]
+    pub(crate) forget_key: Option<String>,
 
     /// Run this command; repeatable, run in order, stops at the first that fails
     #[arg(short, long = "cmd", value_name = "COMMAND")]
@@ -71,7 +81,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) progress: ProgressWhen,
 
-    /// Speak plain text to other machines too: everyone on the way can read it
+    /// Speak plain text to other machines too, where no key is known: everyone on the way can read it
     #[arg(long)]
     pub(crate) plaintext: bool,
 

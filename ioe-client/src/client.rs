@@ -4,14 +4,19 @@
 
 use crate::command::{Command, Resumption, Understood, understand};
 use crate::commands;
-use crate::config::Config;
+use crate::config::{Config, First};
+use crate::destination::Destination;
 use crate::failure::{Code, Failure, not_connected};
 use crate::here::Here;
 use crate::interrupt::Interrupt;
+use crate::one_line;
 use crate::render::Report;
-use shared_folder::remote::{Cancel, Dialer, Remote};
+use crate::trust::{Trust, explained, grouped};
+use shared_folder::remote::{Cancel, Dialer, Remote, RemoteError};
+use std::path::Path;
+use wire::key::PublicKey;
 use wire::message::Hello;
-use wire::net::{Address, PlainTo, Security};
+use wire::net::{Address, DialError, Expected, Locator, Security};
 
 /// What the other end sees this program as.
 const AGENT: &str = concat!("ioe-client/", env!("CARGO_PKG_VERSION"));
@@ -25,6 +30,9 @@ pub(crate) struct Client {
     /// Standard input gives the commands, so that it can give no upload.
     pub(crate) input_holds_commands: bool,
     remote: Option<Remote>,
+    /// The other end as a command line names it.
+    named: String,
+    trust: Trust,
     hello: Hello,
     interrupt: Interrupt,
 }
@@ -53,10 +61,25 @@ pub(crate) enum Step {
 
 impl Client {
     /// A client without a connection; `process_id` tells other ends that it is the same one again.
-    pub(crate) fn new(config: Config, report: Report, process_id: &str, interrupt: Interrupt) -> Self {
-        let hello = Hello::of_client(AGENT, process_id);
-        let (here, underway) = (Here::default(), Underway::default());
-        Self { config, report, here, underway, input_holds_commands: false, remote: None, hello, interrupt }
+    pub(crate) fn new(
+        config: Config,
+        report: Report,
+        process_id: &str,
+        trust: Trust,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self {
+            config,
+            report,
+            here: Here::default(),
+            underway: Underway::default(),
+            input_holds_commands: false,
+            remote: None,
+            named: String::new(),
+            trust,
+            hello: Hello::of_client(AGENT, process_id),
+            interrupt,
+        }
     }
 
     /// Carries out one line.
@@ -79,28 +102,96 @@ impl Client {
     }
 
     /// Connects to the first server; its absence is reported.
-    pub(crate) fn connect_first(&mut self, address: &Address) -> Result<(), Code> {
-        self.under_interrupt(|client, cancel| match client.connect(address, cancel) {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(client.failed("connect", None, &failure)),
+    pub(crate) fn connect_first(&mut self, first: &First) -> Result<(), Code> {
+        self.under_interrupt(|client, cancel| {
+            let destination = match first {
+                First::Destination(destination) => Ok(destination.clone()),
+                First::LineIn(path) => line_in(path, cancel),
+            };
+            let connected = destination.and_then(|destination| client.connect(&destination, cancel));
+            connected.map_err(|failure| client.failed("connect", None, &failure))
         })
     }
 
     /// Makes a connection and forgets the one before.
-    pub(crate) fn connect(&mut self, address: &Address, cancel: &Cancel) -> Result<(), Failure> {
-        let plain = if self.config.plaintext { PlainTo::Anywhere } else { PlainTo::Loopback };
-        let dialer = Dialer::new(address.clone(), self.hello.clone(), self.config.timeout)
-            .with_security(Security::plain(plain));
-        let mut remote = Remote::new(dialer, cancel.clone());
-        remote.session()?;
+    pub(crate) fn connect(&mut self, destination: &Destination, cancel: &Cancel) -> Result<(), Failure> {
+        let address = &destination.address;
+        let mut security = self.trust.security(destination)?;
+        let opened = match self.open(destination, &security, cancel) {
+            Err(RemoteError::Dial(DialError::UnknownKey { found, .. })) if self.config.may_ask => {
+                self.ask_about(address, found, cancel)?;
+                security.expected = Expected::Key(found);
+                self.open(destination, &security, cancel)
+            }
+            opened => opened,
+        };
+        let remote = opened.map_err(|error| explained(error.into(), address))?;
         // The dialer has resolved it: where that fails now, it is as good as elsewhere.
-        if self.config.plaintext && address.is_beyond_loopback().unwrap_or(true) {
+        if security.offer.is_none() && self.config.plaintext && address.is_beyond_loopback().unwrap_or(true) {
             self.report.note(format_args!("warning: everyone on the way to {address} can read along"));
         }
+        let named = match security.expected {
+            Expected::Key(key) => self.remember(destination, key)?,
+            _ => address.to_string(),
+        };
         self.disconnect();
-        self.remote = Some(remote);
-        self.here = Here::default();
+        (self.remote, self.named) = (Some(remote), named);
         Ok(())
+    }
+
+    /// Opens a session, the only one that presents an invitation.
+    fn open(
+        &self,
+        destination: &Destination,
+        security: &Security,
+        cancel: &Cancel,
+    ) -> Result<Remote, RemoteError> {
+        let hello = Hello { invitation: destination.invitation, ..self.hello.clone() };
+        let dialer = Dialer::new(destination.address.clone(), hello, self.config.timeout);
+        let mut remote = Remote::new(dialer.with_security(security.clone()), cancel.clone());
+        remote.session()?;
+        remote.forget_invitation();
+        Ok(remote)
+    }
+
+    /// Asks the person whether it is the right key; anything but `yes` is no.
+    fn ask_about(&self, address: &Address, found: PublicKey, cancel: &Cancel) -> Result<(), Failure> {
+        self.report.note(format_args!("{address} is not known here. Its key is"));
+        grouped(found).lines().for_each(|line| self.report.note(line));
+        self.report.ask("Is that the key that the server's owner told you? (yes or no) ");
+        match one_line::of_stdin(cancel) {
+            Ok(answer) if answer == "yes" => Ok(()),
+            Ok(_) => {
+                let message = format!("the key of {address} is not trusted; nothing was told to it");
+                Err(Failure::new(Code::UnknownKey, message))
+            }
+            Err(_) if cancel.is_cancelled() => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::of_local(&error)),
+        }
+    }
+
+    /// Remembers the key that has answered, and says what a person gains by it; gives how a command line names it.
+    fn remember(&self, destination: &Destination, key: PublicKey) -> Result<String, Failure> {
+        let address = &destination.address;
+        let line = || Locator { address: address.clone(), key, invitation: None }.to_string();
+        let is_new = match self.trust.learn(address, key) {
+            Err(failure) if failure.code != Code::KeyMismatch => {
+                self.report.note(format_args!(
+                    "warning: the key of {address} is not remembered: {}",
+                    failure.message
+                ));
+                return Ok(line());
+            }
+            learned => learned?,
+        };
+        let options = self.config.state_options.iter().map(|word| format!("{} ", shell_word(word)));
+        let next = format!("from now on: ioe-client {}{address}", options.collect::<String>());
+        if destination.invitation.is_some() {
+            self.report.note(format_args!("enrolled at {address}; {next}"));
+        } else if is_new {
+            self.report.note(format_args!("the key of {address} is remembered; {next}"));
+        }
+        Ok(address.to_string())
     }
 
     /// Ends the session in order, if there is one.
@@ -191,7 +282,7 @@ impl Client {
             return line.to_owned();
         }
         let mut words = vec!["ioe-client".to_owned()];
-        words.extend(self.address().map(ToString::to_string));
+        words.extend(self.address().map(|_| shell_word(&self.named)));
         words.extend(self.config.repeated.iter().map(|word| shell_word(word)));
         if let Some(folder) = self.here.folder() {
             words.extend([
@@ -201,6 +292,15 @@ impl Client {
         }
         words.extend(["--cmd".to_owned(), shell_quoted(line)]);
         words.join(" ")
+    }
+}
+
+/// Whom the line in a file names.
+fn line_in(path: &Path, cancel: &Cancel) -> Result<Destination, Failure> {
+    match one_line::first_of(path, cancel) {
+        Ok(line) => Destination::of_line(&line),
+        Err(_) if cancel.is_cancelled() => Err(Failure::interrupted()),
+        Err(error) => Err(Failure::local(format!("{} gives no line: {error}", path.display()))),
     }
 }
 

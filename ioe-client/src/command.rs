@@ -1,10 +1,10 @@
 //! Commands: what a typed line means. Must not know how a command is carried out.
 
+use crate::destination::{Destination, without_secrets};
 use crate::failure::Failure;
 use program::escape::Escaped;
 use program::typed::{Form, KnownOption, Operands, Typed, parse};
 use wire::digest::Digest;
-use wire::net::Address;
 
 const RECURSIVE: KnownOption = KnownOption::flag(&["-r", "--recursive"]);
 const NEW: KnownOption = KnownOption::flag(&["--new"]);
@@ -14,7 +14,7 @@ const IF_DIGEST: KnownOption = KnownOption::valued(&["--if-digest"]);
 /// A command with its arguments, as they were typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    Connect(Address),
+    Connect(Destination),
     List { folder: Option<String>, recursive: bool },
     Read { paths: Vec<String>, local: Option<String>, recursive: bool },
     Write { locals: Vec<String>, path: Option<String>, terms: WriteTerms },
@@ -72,7 +72,7 @@ struct Word {
 }
 
 const WORDS: &[Word] = &[
-    Word { names: &["connect"], options: &[], usage: "CONNECT host port", build: connect },
+    Word { names: &["connect"], options: &[], usage: "CONNECT host port | ioe://line", build: connect },
     Word { names: &["list", "ls"], options: &[RECURSIVE], usage: "LIST [-r] [folder]", build: list },
     Word { names: &["read", "get"], options: &[RECURSIVE], usage: "READ [-r] path [local]", build: read },
     Word {
@@ -122,7 +122,8 @@ pub(crate) fn understand(line: &str) -> Option<Understood> {
         Ok(None) => return None,
         Ok(Some(typed)) => typed,
         Err(error) => {
-            let name = line.split([' ', ',', '\t']).next().unwrap_or_default().to_lowercase();
+            let name = line.split([' ', ',', '\t']).next().unwrap_or_default();
+            let name = without_secrets(name).to_lowercase();
             return Some(Understood { name, command: Err(Failure::usage(error.to_string())) });
         }
     };
@@ -130,8 +131,9 @@ pub(crate) fn understand(line: &str) -> Option<Understood> {
     Some(match known {
         Some(word) => Understood { name: word.first_name().to_owned(), command: word.read(&typed) },
         None => {
-            let text = format!("command not recognized: {}", Escaped(&typed.word));
-            Understood { name: typed.word.to_lowercase(), command: Err(Failure::usage(text)) }
+            let word = without_secrets(&typed.word);
+            let text = format!("command not recognized: {}", Escaped(&word));
+            Understood { name: word.to_lowercase(), command: Err(Failure::usage(text)) }
         }
     })
 }
@@ -198,12 +200,12 @@ impl Arguments {
 }
 
 fn connect(arguments: &Arguments) -> Built {
-    let address = match arguments.texts.as_slice() {
-        [host, port] => Address::new(host, port),
-        [address] => address.parse(),
+    let destination = match arguments.texts.as_slice() {
+        [host, port] => Destination::of_host(host, port),
+        [only] => Destination::parse(only),
         _ => return None,
     };
-    Some(address.map(Command::Connect).map_err(|error| Failure::usage(error.to_string())))
+    Some(destination.map(Command::Connect))
 }
 
 fn list(arguments: &Arguments) -> Built {
@@ -324,6 +326,20 @@ mod tests {
         assert_eq!(command("CONNECT ::1 10000"), command("CONNECT [::1]:10000"));
         assert_eq!(command("CONNECT,127.0.0.1,5"), command("connect 127.0.0.1:5"));
         assert_eq!(failure("CONNECT x").code, Code::Usage);
+    }
+
+    #[test]
+    fn connect_takes_a_line_and_no_text_shows_its_secret() {
+        let line = format!("ioe://host:1/#{}.{}", "ab".repeat(32), "0123456789abcdef".repeat(2));
+        let Command::Connect(destination) = command(&format!("CONNECT {line}")) else { panic!("no CONNECT") };
+        assert_eq!(command(&format!("connect,{line}")), Command::Connect(destination));
+        for wrong in
+            [format!("CONNECT {line}0"), line.clone(), format!("CONNECT 'x {line}"), format!("'{line}")]
+        {
+            let understood = understand(&wrong).unwrap();
+            let shown = format!("{} {:?}", understood.name, understood.command);
+            assert!(understood.command.is_err() && !shown.contains("0123456789abcdef"), "{shown}");
+        }
     }
 
     #[test]

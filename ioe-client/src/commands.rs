@@ -11,18 +11,18 @@ mod help;
 
 use crate::client::Client;
 use crate::command::Command;
+use crate::destination::Destination;
 use crate::failure::{Code, Failure, not_connected};
 use crate::render::Report;
 use shared_folder::remote::{Cancel, Found, Remote, Repeat, Unwatched};
 use wire::error_code::ErrorCode;
 use wire::message::Kind;
-use wire::net::Address;
 use wire::path::SharedPath;
 
 /// Runs a command; `cancel` is how it is interrupted.
 pub(crate) fn run(client: &mut Client, command: &Command, cancel: &Cancel) -> Result<(), Code> {
     match command {
-        Command::Connect(address) => connect(client, address, cancel),
+        Command::Connect(destination) => connect(client, destination, cancel),
         Command::List { folder, recursive } => list::list(client, folder.as_deref(), *recursive),
         Command::Search { words } => list::search(client, words),
         Command::Read { paths, local, recursive } => read::run(client, paths, local.as_deref(), *recursive),
@@ -60,10 +60,10 @@ impl Failures {
     }
 }
 
-fn connect(client: &mut Client, address: &Address, cancel: &Cancel) -> Result<(), Code> {
-    match client.connect(address, cancel) {
+fn connect(client: &mut Client, destination: &Destination, cancel: &Cancel) -> Result<(), Code> {
+    match client.connect(destination, cancel) {
         Ok(()) => {
-            client.report.connected(&address.to_string());
+            client.report.connected(&destination.to_string());
             Ok(())
         }
         Err(failure) => Err(client.failed("connect", None, &failure)),

@@ -4,6 +4,7 @@
 //! not know the prompt.
 
 use crate::command::{first_name, names};
+use crate::destination::without_secrets;
 use crate::here::Here;
 use crate::local;
 use program::prompt::Complete;
@@ -88,6 +89,10 @@ impl Complete for Completion {
         };
         let spelled = |name: String| if typed.is_comma_form { name } else { spelling(&name) };
         (typed.start, found.into_iter().take(OFFERS_MAX).map(spelled).collect())
+    }
+
+    fn remembered(&self, line: &str) -> String {
+        without_secrets(line)
     }
 }
 

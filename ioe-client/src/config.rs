@@ -1,15 +1,22 @@
 //! What is meant by what was typed. Must not know how it was typed.
 
 use crate::cli::{JOBS, Options, ProgressWhen, TIMEOUT};
+use crate::destination::Destination;
+use crate::failure::Failure;
 use crate::render::Style;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use thiserror::Error;
-use wire::net::{Address, AddressError};
+use wire::net::{Address, Locator};
 
-/// Where a server listens unless it is told otherwise.
-const PORT: u16 = 10_000;
+/// Whom the program connects to before its first command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Whoever was named.
+    Destination(Destination),
+    /// Whom the line in this file names.
+    LineIn(PathBuf),
+}
 
 /// Where commands come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,39 +32,31 @@ pub(crate) enum Source {
 /// What the program is to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    pub(crate) address: Option<Address>,
+    pub(crate) first: Option<First>,
+    /// Whose key is to be forgotten, which is all that is to be done.
+    pub(crate) forgotten: Option<Address>,
     pub(crate) source: Source,
     pub(crate) keep_going: bool,
     pub(crate) dir: PathBuf,
     pub(crate) jobs: usize,
     pub(crate) timeout: Duration,
     pub(crate) plaintext: bool,
+    /// A person is there who can say whether a key is the right one.
+    pub(crate) may_ask: bool,
     pub(crate) style: Style,
+    /// The options that say where keys are kept.
+    pub(crate) state_options: Vec<String>,
     /// The options that a command line which goes on with a transfer needs too.
     pub(crate) repeated: Vec<String>,
 }
 
-/// Why the options make no sense.
-#[derive(Debug, Error)]
-pub(crate) enum ConfigError {
-    /// The address is none.
-    #[error("'{text}' is no address: {source}")]
-    Address {
-        /// As typed.
-        text: String,
-        /// What is wrong.
-        source: AddressError,
-    },
-}
-
 impl Config {
     /// Reads the options, and looks at what the standard streams are.
-    pub(crate) fn from_options(options: Options) -> Result<Self, ConfigError> {
-        let repeated = repeated(&options);
-        let address = options.address.map(|text| match with_port(&text).parse() {
-            Ok(address) => Ok(address),
-            Err(source) => Err(ConfigError::Address { text, source }),
-        });
+    pub(crate) fn from_options(options: Options) -> Result<Self, Failure> {
+        let (state_options, repeated) = (state_options(&options), repeated(&options));
+        let first = first(&options)?;
+        let forgotten = options.forget_key.as_deref().map(Destination::parse_with_usual_port).transpose()?;
+        let is_person_there = io::stdin().is_terminal() && io::stderr().is_terminal();
         let has_bars = match options.progress {
             ProgressWhen::Auto => io::stderr().is_terminal() && !options.common.quiet,
             ProgressWhen::Always => true,
@@ -71,23 +70,39 @@ impl Config {
             Source::Input
         };
         Ok(Self {
-            address: address.transpose()?,
+            first,
+            forgotten: forgotten.map(|destination| destination.address),
             source,
             keep_going: options.keep_going,
             dir: options.dir,
             jobs: usize::from(options.jobs),
             timeout: options.timeout,
             plaintext: options.plaintext,
+            may_ask: is_person_there && !options.json,
             style: Style { is_json: options.json, has_bars },
+            state_options,
             repeated,
         })
     }
 }
 
-/// The address with the usual port, where it has none.
-fn with_port(text: &str) -> String {
-    let is_bare = !text.is_empty() && (!text.contains(':') || (text.starts_with('[') && text.ends_with(']')));
-    if is_bare { format!("{text}:{PORT}") } else { text.to_owned() }
+fn first(options: &Options) -> Result<Option<First>, Failure> {
+    match (&options.address, &options.invitation) {
+        (Some(text), _) => Destination::parse_with_usual_port(text).map(First::Destination).map(Some),
+        (None, Some(path)) if path.to_str().is_some_and(Locator::is_meant) => {
+            // Its secret must not be told as the name of a file that is missing.
+            Err(Failure::usage(
+                "--invitation takes a file with the line in it; the line itself is given as ADDRESS",
+            ))
+        }
+        (None, Some(path)) => Ok(Some(First::LineIn(path.clone()))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn state_options(options: &Options) -> Vec<String> {
+    let folder = options.common.state_dir.iter();
+    folder.flat_map(|folder| ["--state-dir".to_owned(), folder.to_string_lossy().into_owned()]).collect()
 }
 
 fn repeated(options: &Options) -> Vec<String> {
@@ -98,9 +113,7 @@ fn repeated(options: &Options) -> Vec<String> {
     if options.dir != Path::new(".") {
         words.extend(["--dir".to_owned(), options.dir.to_string_lossy().into_owned()]);
     }
-    if let Some(folder) = &options.common.state_dir {
-        words.extend(["--state-dir".to_owned(), folder.to_string_lossy().into_owned()]);
-    }
+    words.extend(state_options(options));
     if options.jobs != JOBS {
         words.extend(["--jobs".to_owned(), options.jobs.to_string()]);
     }
@@ -123,14 +136,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_without_a_port_means_the_usual_one() {
-        for (typed, meant) in [("host", "host:10000"), ("[::1]", "[::1]:10000"), ("host:5", "host:5")] {
-            assert_eq!(with_port(typed), meant);
-        }
-        // What is no address becomes none by it.
-        for text in ["", "::1", "host:"] {
-            assert_eq!(with_port(text), text);
-        }
+    fn a_line_that_is_given_as_a_file_is_not_shown() {
+        let typed = ["ioe-client", "--invitation", "ioe://host:1/#ab.0123456789abcdef"];
+        let error = first(&clap::Parser::parse_from(typed)).unwrap_err();
+        assert!(!error.message.contains("0123456789abcdef"), "{}", error.message);
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod tests {
             (Code::ConnectionFailed, 3),
             (Code::ConnectionLost, 3),
             (Code::Remote(ErrorCode::DigestMismatch), 4),
+            (Code::KeyMismatch, 5),
+            (Code::UnknownKey, 5),
             (Code::Interrupted, 130),
         ];
         for (code, exit) in exits {

@@ -118,6 +118,22 @@ impl Report {
         let _ = writeln!(io::stderr(), "{}", for_log(&text.to_string()));
     }
 
+    /// A question for the person at the terminal, who answers behind it.
+    pub(crate) fn ask(&self, text: &str) {
+        self.output.flush();
+        let mut errors = io::stderr();
+        let _ = write!(errors, "{text}").and_then(|()| errors.flush());
+    }
+
+    /// The key of this address was forgotten.
+    pub(crate) fn forgotten(&self, address: &str) {
+        if self.style.is_json {
+            self.output.line(json_line(&ConnectLine { command: "forget_key", address }));
+        } else {
+            self.output.line(format_args!("the key of {} is forgotten", Escaped(address)));
+        }
+    }
+
     pub(crate) fn failure(&self, command: &str, path: Option<&str>, failure: &Failure) {
         let Failure { code, message } = failure;
         let line = FailureLine { command, path, error: ErrorObject { code: code.as_str(), message } };

@@ -9,6 +9,7 @@ use crate::console;
 use crate::failure::{Code, Failure, exit_status};
 use crate::interrupt::Interrupt;
 use crate::render::Report;
+use crate::trust::Trust;
 use clap::CommandFactory as _;
 use log::LevelFilter;
 use program::command_line::{self, generate, with_environment};
@@ -22,6 +23,8 @@ use program::system_limits;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
+use std::rc::Rc;
+use wire::net::Address;
 
 const NAME: &str = "ioe-client";
 const PREFIX: &str = "IOE";
@@ -37,15 +40,15 @@ pub(crate) fn run() -> ExitStatus {
     start_logging(options.common.verbosity(LevelFilter::Warn), NAME, LogFormat::Text);
     let state = options.common.shared_state_folder(NAME);
     match Config::from_options(options) {
-        Ok(config) => run_configured(config, &state),
-        Err(error) => {
-            log::error!("{error}");
-            ExitStatus::Usage
+        Ok(config) => run_configured(config, state),
+        Err(failure) => {
+            log::error!("{}", failure.message);
+            exit_status(failure.code)
         }
     }
 }
 
-fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
+fn run_configured(config: Config, state: StateFolder) -> ExitStatus {
     let interrupt = Interrupt::default();
     if let Err(error) = system_limits::outlive_file_size() {
         log::warn!("a file-size limit ends the program at once: {error}");
@@ -53,24 +56,32 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
     if let Err(error) = interrupt.install() {
         log::warn!("signals end the program at once: {error}");
     }
-    let process_id = match ProcessId::kept_in(state) {
+    let process_id = match ProcessId::kept_in(&state) {
         Ok(id) => id,
         Err(error) => {
             log::error!("no random bytes for a process id: {error}");
             return ExitStatus::Failed;
         }
     };
-    let report = Report::new(Output::stdout(), config.style);
-    let (address, source) = (config.address.clone(), config.source.clone());
-    let mut client = Client::new(config, report, process_id.as_str(), interrupt.clone());
-    let mut session = Run { client: &mut client, first_failure: None };
-    if let Some(address) = address
-        && let Err(code) = session.client.connect_first(&address)
+    let (report, state) = (Report::new(Output::stdout(), config.style), Rc::new(state));
+    let trust = Trust::new(Rc::clone(&state), config.plaintext);
+    if let Some(address) = &config.forgotten {
+        return forget(address, &trust, &report);
+    }
+    let mut client = Client::new(config, report, process_id.as_str(), trust, interrupt.clone());
+    run_client(&mut client, &state, &interrupt)
+}
+
+fn run_client(client: &mut Client, state: &StateFolder, interrupt: &Interrupt) -> ExitStatus {
+    let (first, source) = (client.config.first.clone(), client.config.source.clone());
+    if let Some(first) = first
+        && let Err(code) = client.connect_first(&first)
     {
-        session.client.report.flush();
+        client.report.flush();
         return exit_status(code);
     }
-    session.run_source(&source, state, &interrupt);
+    let mut session = Run { client, first_failure: None };
+    session.run_source(&source, state, interrupt);
     let first_failure = session.first_failure;
     client.disconnect();
     client.report.flush();
@@ -80,6 +91,21 @@ fn run_configured(config: Config, state: &StateFolder) -> ExitStatus {
         None if client.report.has_lost_results() => ExitStatus::Failed,
         None => ExitStatus::Done,
     }
+}
+
+/// Forgets whose key answers at an address, which is all that the program does then.
+fn forget(address: &Address, trust: &Trust, report: &Report) -> ExitStatus {
+    let forgotten = match trust.forget(address) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::local(format!("no key of {address} is known"))),
+        Err(failure) => Err(failure),
+    };
+    match &forgotten {
+        Ok(()) => report.forgotten(&address.to_string()),
+        Err(failure) => report.failure("forget_key", None, failure),
+    }
+    report.flush();
+    forgotten.map_or_else(|failure| exit_status(failure.code), |()| ExitStatus::Done)
 }
 
 /// Whether the next command is to be run.

@@ -7,8 +7,8 @@ use shared_folder::remote::Repeat;
 
 const LINES: &[HelpLine] = &[
     HelpLine {
-        usage: "CONNECT host port",
-        text: "connects to a server or a peer",
+        usage: "CONNECT host port | ioe://line",
+        text: "connects to a server or a peer; its ioe:// line says whose key answers",
         example: "CONNECT 127.0.0.1 10000",
     },
     HelpLine {

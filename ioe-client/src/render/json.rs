@@ -34,7 +34,7 @@ pub(super) struct ChangeLine<'a> {
     pub(super) to: Option<&'a str>,
 }
 
-/// A new connection.
+/// A new connection, or an address whose key was forgotten.
 #[derive(Serialize)]
 pub(super) struct ConnectLine<'a> {
     pub(super) command: &'static str,
