@@ -1,8 +1,10 @@
 //! What was typed on the command line. Must not know what it means.
 
+use crate::destination::without_secrets;
 use clap::{Parser, ValueEnum};
-use program::command_line::CommonOptions;
+use program::command_line::{self, CommonOptions};
 use program::quantity;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +89,23 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+}
+
+impl Options {
+    /// Reads the process's command line, and ends the process where that is wrong. An invitation in the wrong place is
+    /// not shown again.
+    pub(crate) fn from_command_line(prefix: &str) -> Self {
+        command_line::try_parse_from(prefix, std::env::args_os()).unwrap_or_else(|error| {
+            let text = error.render().to_string();
+            let shown = without_secrets(&text);
+            if shown == text {
+                error.exit();
+            }
+            // A closed standard error is nobody's loss.
+            let _ = write!(io::stderr(), "{shown}");
+            std::process::exit(error.exit_code());
+        })
+    }
 }
 
 /// When progress bars are shown.

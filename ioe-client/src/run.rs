@@ -12,7 +12,7 @@ use crate::render::Report;
 use crate::trust::Trust;
 use clap::CommandFactory as _;
 use log::LevelFilter;
-use program::command_line::{self, generate, with_environment};
+use program::command_line::{generate, with_environment};
 use program::exit::ExitStatus;
 use program::input_line::{BoundedLines, InputLine};
 use program::logging::{LogFormat, start_logging};
@@ -31,7 +31,7 @@ const PREFIX: &str = "IOE";
 
 /// Runs the program.
 pub(crate) fn run() -> ExitStatus {
-    let options: Options = command_line::parse(PREFIX);
+    let options = Options::from_command_line(PREFIX);
     if let Some(what) = options.common.generate {
         let command = with_environment(Options::command(), PREFIX);
         let made = generate(command, what, &mut io::stdout());

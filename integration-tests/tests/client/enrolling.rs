@@ -158,8 +158,10 @@ fn a_damaged_line_is_wrong_usage_and_its_secret_is_not_shown() {
             assert!(!outcome.errors.contains(part) && !outcome.text().contains(part), "{outcome:?}");
         }
     }
-    let outcome = client.options(&["--invitation", &line]).run(&["LIST"]).expect_code(2);
-    assert!(!outcome.errors.contains(part), "{outcome:?}");
+    for options in [["--invitation", &line], ["localhost", &line], ["--jobs", &line]] {
+        let outcome = client.clone().options(&options).run(&["LIST"]).expect_code(2);
+        assert!(!outcome.errors.contains(part), "{outcome:?}");
+    }
 }
 
 #[test]
