@@ -32,7 +32,8 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     announce(&output, &service.address());
     for (locator, invited) in &config.invitations {
         let note = InvitationNote { name: &invited.name, rule: &invited.rule, lifetime: INVITED_TIME };
-        render::invitation(locator, &note, &output);
+        render::invitation(locator, &output);
+        log::info!("{note}");
     }
     log::info!("{}", config.summary);
     confined.tell();

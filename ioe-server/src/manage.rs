@@ -59,11 +59,8 @@ fn invite(
     let address = address.ok_or(StartError::NoAddress)?;
     let secret = store.invite(wanted.name.clone(), vec![rule.clone()], wanted.expires)?;
     let locator = Locator { address, key: identity.public(), invitation: Some(secret) };
-    render::invitation(
-        &locator,
-        &InvitationNote { name: &wanted.name, rule: &rule, lifetime: wanted.expires },
-        output,
-    );
+    render::invitation(&locator, output);
+    render::note(InvitationNote { name: &wanted.name, rule: &rule, lifetime: wanted.expires });
     Ok(ExitStatus::Done)
 }
 

@@ -7,7 +7,8 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 use shared_folder::access::{Document, Grant, GuestName, Invitation, InvitationState, Revoked, Rights, Rule};
-use std::io::{self, IsTerminal as _};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::net::Locator;
 use wire::path::SharedPath;
@@ -20,9 +21,16 @@ pub(crate) struct InvitationNote<'a> {
     pub(crate) lifetime: Duration,
 }
 
+impl fmt::Display for InvitationNote<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rule, lifetime } = self;
+        let lifetime = quantity::duration_text(*lifetime);
+        write!(formatter, "the line lets {name} in, once, within {lifetime} ({rule}): ioe-client 'LINE'")
+    }
+}
+
 /// The line alone goes to standard output, so that it can be piped on; on a terminal, it is there as a QR code too.
-pub(crate) fn invitation(locator: &Locator, note: &InvitationNote<'_>, output: &Output) {
-    let InvitationNote { name, rule, lifetime } = note;
+pub(crate) fn invitation(locator: &Locator, output: &Output) {
     output.line(locator);
     if io::stdout().is_terminal()
         && let Some(code) = qr_code(&locator.to_string())
@@ -30,8 +38,12 @@ pub(crate) fn invitation(locator: &Locator, note: &InvitationNote<'_>, output: &
         output.line(code);
     }
     output.flush();
-    let lifetime = quantity::duration_text(*lifetime);
-    log::info!("this line lets {name} in, once, within {lifetime}: {rule}. They type: ioe-client LINE");
+}
+
+/// What is said beside a result, to whoever typed the command.
+pub(crate) fn note(note: impl fmt::Display) {
+    // Who does not hear it has the result all the same.
+    let _ = writeln!(io::stderr(), "{note}");
 }
 
 fn qr_code(text: &str) -> Option<String> {

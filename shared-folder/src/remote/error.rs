@@ -130,6 +130,10 @@ fn opening_text(address: &str, error: &OpeningError) -> String {
         OpeningError::Receive(
             ReceiveError::Message(DecodeError::BadMessage { .. }) | ReceiveError::LineTooLong(_),
         ) => format!("{address} answers, but does not speak the ioe protocol"),
+        // The code stands behind it wherever it is shown.
+        OpeningError::Refused(Refused { code, message, .. }) => {
+            format!("no session with {address}: {}", refusal_text(*code, message))
+        }
         other => format!("no session with {address}: {other}"),
     }
 }
