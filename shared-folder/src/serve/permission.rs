@@ -31,7 +31,8 @@ impl<'a> Session<'a> {
 
     /// Whether the guest has that right at `path` (none: the share itself).
     pub(super) fn check(&self, right: Right, path: Option<&SharedPath>) -> Result<(), Refusal> {
-        check(&self.permit, right, path, FolderError::NotFound)
+        let missing = || denied(self.permit.is_visible(path), FolderError::NotFound);
+        if self.permit.allows(right, path) { Ok(()) } else { Err(missing()) }
     }
 
     /// Whether the guest may look into that folder: where it may not, but somewhere below, it sees the way there alone.
@@ -52,7 +53,7 @@ impl<'a> Session<'a> {
             (true, true) => MayWrite::Either,
             (true, false) => MayWrite::Create,
             (false, true) => MayWrite::Replace,
-            (false, false) => return Err(denied(&self.permit, path, FolderError::NoFolder)),
+            (false, false) => return Err(denied_new(&self.permit, path)),
         };
         if write.if_digest.is_some() {
             self.check(Right::Read, path)?;
@@ -64,12 +65,12 @@ impl<'a> Session<'a> {
     pub(super) fn check_rename(&self, from: &SharedPath, to: &SharedPath) -> Result<(), Refusal> {
         self.check(Right::Read, Some(from))?;
         self.check(Right::Delete, Some(from))?;
-        check(&self.permit, Right::Create, Some(to), FolderError::NoFolder)
+        check_new(&self.permit, to)
     }
 
     /// Whether each folder up to `path` that is missing may be made; its parents are asked for when they are made.
     pub(super) fn check_make_folder(&self, path: &SharedPath) -> Result<(), Refusal> {
-        check(&self.permit, Right::Create, Some(path), FolderError::NoFolder)
+        check_new(&self.permit, path)
     }
 }
 
@@ -78,18 +79,20 @@ pub(super) fn check_whole(permit: &Permit, path: &SharedPath) -> Result<(), Fold
     if permit.is_uniform_below(Some(path)) { Ok(()) } else { Err(FolderError::NotPermitted) }
 }
 
-fn check(
-    permit: &Permit,
-    right: Right,
-    path: Option<&SharedPath>,
-    missing: FolderError,
-) -> Result<(), Refusal> {
-    if permit.allows(right, path) { Ok(()) } else { Err(denied(permit, path, missing)) }
+/// Whether something may get that name.
+fn check_new(permit: &Permit, path: &SharedPath) -> Result<(), Refusal> {
+    if permit.allows(Right::Create, Some(path)) { Ok(()) } else { Err(denied_new(permit, Some(path))) }
 }
 
-/// Whoever may know of the path is told that it may not; for others it is `missing`.
-fn denied(permit: &Permit, path: Option<&SharedPath>, missing: FolderError) -> Refusal {
-    if permit.is_visible(path) {
+/// Where a guest knows of the folder, it may know that nothing can be made there: whatever the name, and whether it is taken.
+fn denied_new(permit: &Permit, path: Option<&SharedPath>) -> Refusal {
+    let folder = path.and_then(SharedPath::folder);
+    denied(permit.is_visible(path) || permit.is_visible(folder.as_ref()), FolderError::NoFolder)
+}
+
+/// Whoever may know of it is told that it may not; for others it is `missing`.
+fn denied(is_known: bool, missing: FolderError) -> Refusal {
+    if is_known {
         Refusal::new(ErrorCode::NotAllowed, "you have no right to do that there")
     } else {
         missing.into()
