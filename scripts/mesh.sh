@@ -3,13 +3,16 @@
 #
 #   scripts/mesh.sh                 with sample files in a scratch folder, which is removed at the end
 #   scripts/mesh.sh FOLDER          with the first five folders in FOLDER (missing ones are made); they stay
+#   scripts/mesh.sh --private       as a private network, whose file it makes; also before a FOLDER or --check
 #   scripts/mesh.sh --check         searches and downloads across the line, and exits; not 0 when any step fails
 set -euo pipefail
 here="$(cd "$(dirname "$0")/.." && pwd)"
 
-usage() { sed -n '2,6s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
 check=""
 shares=""
+private=""
+[ "${1:-}" != --private ] || { private=yes; shift; }
 [ $# -le 1 ] || { usage >&2; exit 2; }
 case "${1:-}" in
     --check) check=yes ;;
@@ -74,6 +77,13 @@ else
     head -c 8M /dev/urandom > "$scratch/peer-5/music/a rare song (live).mp3"
 fi
 
+options=()
+if [ -n "$private" ]; then
+    say "A private network: its file is $scratch/network"
+    "$peer" new-network "$scratch/network"
+    options+=(--network "$scratch/network")
+fi
+
 addresses=()
 sockets=()
 # Starts one more peer, which knows the one before.
@@ -84,7 +94,7 @@ start() {
     : > "$scratch/ready-$number"
     # A group of its own: Ctrl-C reaches this script, and the script drains the peers.
     set -m
-    "$peer" --listen 127.0.0.1:0 "${known[@]}" --state-dir "$state" "${folders[number - 1]}" \
+    "$peer" --listen 127.0.0.1:0 "${known[@]}" --state-dir "$state" "${options[@]}" "${folders[number - 1]}" \
         > "$scratch/ready-$number" 2> "$scratch/log-$number" < /dev/null &
     pids+=($!)
     set +m

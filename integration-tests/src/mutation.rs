@@ -12,7 +12,8 @@ use crate::session::line_of;
 const LONG_TEXT_BYTES: usize = 60_000;
 
 /// Texts that have a form, so that other text is no message.
-const FORMED: [&str; 10] = [
+const FORMED: [&str; 11] = [
+    "key",
     "process_id",
     "search_id",
     "discover_id",

@@ -113,6 +113,13 @@ impl PeerSetup {
         self
     }
 
+    /// Runs the program with these words alone, and waits for its end.
+    pub fn run(&self, words: &[&str]) -> Outcome {
+        let mut process = Process::start(self.program().args(words));
+        process.close_input();
+        Outcome::of(&mut process)
+    }
+
     /// Starts it and waits until it listens.
     pub fn start(self) -> Peer {
         let process = self.start_process();

@@ -48,6 +48,8 @@ struct Shared {
     connection_count: AtomicUsize,
     is_stopping: AtomicBool,
     is_released: (Mutex<bool>, Condvar),
+    /// All bytes that passed, in either direction, where they are kept.
+    recorded: Option<Mutex<Vec<u8>>>,
 }
 
 impl Proxy {
@@ -68,6 +70,31 @@ impl Proxy {
         target: SocketAddr,
         plan: impl FnMut(usize) -> Fault + Send + 'static,
     ) -> Self {
+        Self::start_with(place, target, (plan, None))
+    }
+
+    /// A proxy that does nothing but keep what passes: see [`Proxy::recorded`].
+    ///
+    /// # Panics
+    /// When this machine has no free port.
+    pub fn recording(target: SocketAddr) -> Self {
+        let place = (Ipv4Addr::LOCALHOST, 0).into();
+        Self::start_with(place, target, (|_| Fault::None, Some(Mutex::default())))
+    }
+
+    /// What has passed until now, in either direction.
+    ///
+    /// # Panics
+    /// When it keeps nothing.
+    pub fn recorded(&self) -> Vec<u8> {
+        self.shared.recorded.as_ref().expect("a recording proxy").lock().unwrap().clone()
+    }
+
+    fn start_with(
+        place: SocketAddr,
+        target: SocketAddr,
+        (plan, recorded): (impl FnMut(usize) -> Fault + Send + 'static, Option<Mutex<Vec<u8>>>),
+    ) -> Self {
         let listener = TcpListener::bind(place).unwrap_or_else(|error| panic!("{place}: {error}"));
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -78,6 +105,7 @@ impl Proxy {
             connection_count: AtomicUsize::new(0),
             is_stopping: AtomicBool::new(false),
             is_released: (Mutex::new(false), Condvar::new()),
+            recorded,
         });
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accepting.accept(&listener, plan)));
@@ -188,6 +216,9 @@ impl Shared {
             if count == 0 {
                 let _ = to.shutdown(Shutdown::Write);
                 return;
+            }
+            if let Some(recorded) = &self.recorded {
+                recorded.lock().unwrap().extend(&buffer[..count]);
             }
             if to.write_all(&buffer[..count]).is_err() {
                 // Whoever sends must not wait for room for ever; what is said the other way tells it.

@@ -1,9 +1,10 @@
 //! What was typed on the command line. Must not know what it means.
 
+use crate::destination::Destination;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use program::command_line::{CommonOptions, with_environment};
 use program::logging::LogFormat;
 use program::quantity;
@@ -25,7 +26,10 @@ const ENVIRONMENT_PREFIX: &str = "MACTELLA";
 /// requests and stops; a second signal or FORCEQUIT stops at once. With --attach it is no peer but talks to one.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) action: Option<Action>,
     /// The folder to share, in which downloads land
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
@@ -35,9 +39,9 @@ pub(crate) struct Options {
     /// The address that other peers should use, where it differs, as 203.0.113.7:10000
     #[arg(long, value_name = "ADDR", value_parser = advertised)]
     pub(crate) advertise: Option<SocketAddr>,
-    /// A known peer, linked now and whenever no link to it stands; repeatable
+    /// A known peer, linked now and whenever no link to it stands; repeatable. As ioe://HOST:PORT/#KEY, only that key will do
     #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:10001")]
-    pub(crate) peer: Vec<Address>,
+    pub(crate) peer: Vec<Destination>,
     /// Know no peer at the start
     #[arg(long)]
     pub(crate) no_peer: bool,
@@ -65,6 +69,12 @@ pub(crate) struct Options {
     /// The look of the log on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// Talk to the members of this private network alone: the file that new-network made
+    #[arg(long, value_name = "FILE")]
+    pub(crate) network: Option<PathBuf>,
+    /// Let everybody who reaches this peer read what it shares
+    #[arg(long, value_enum, value_name = "RIGHT")]
+    pub(crate) public: Option<Public>,
     /// Listen and connect beyond this machine although nothing is encrypted
     #[arg(long)]
     pub(crate) plaintext: bool,
@@ -90,11 +100,30 @@ pub(crate) struct Options {
     pub(crate) common: CommonOptions,
 }
 
+/// What is done instead of running a peer. A folder that is called so is given as ./new-network.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Make a private network: a file with its key, to be copied to each member
+    NewNetwork {
+        /// The file to make; one that is there is not replaced
+        file: PathBuf,
+    },
+}
+
+/// What everybody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Public {
+    Read,
+}
+
 const EXAMPLES: &str = "Examples:
   mactella-peer ~/Public                        share a folder; 127.0.0.1:10001 is a known peer
   mactella-peer --no-peer --listen 127.0.0.1:0  the first peer of a mesh, on any free port
   mactella-peer -l 127.0.0.1:10002 -p 127.0.0.1:10000 --state-dir /tmp/second music
                                                 a second peer on this machine, linked to the first
+  mactella-peer new-network friends.network     make a private network; each member gets that file
+  mactella-peer -l 192.0.2.1:10000 --network friends.network ~/Public
+                                                share with its members alone
   mactella-peer --attach ~/.local/state/mactella-peer/control.sock
                                                 a console; HELP lists the commands, each with an example
   mactella-peer --attach SOCKET --json -c 'SEARCH live song' -c 'GET \"live song\"'
@@ -105,10 +134,11 @@ Exit codes with --attach:
   2    wrong usage, or an unknown command
   3    no connection, no link, or the connection was lost
   4    the data did not match its digest
+  5    another key answered than the one that is known
   130  interrupted";
 
 /// Options that only a peer has.
-const OF_PEERS: [&str; 15] = [
+const OF_PEERS: [&str; 17] = [
     "folder",
     "listen",
     "advertise",
@@ -124,6 +154,8 @@ const OF_PEERS: [&str; 15] = [
     "log_format",
     "plaintext",
     "require_confinement",
+    "network",
+    "public",
 ];
 /// Options that make sense with `--attach` alone.
 const OF_ATTACH: [&str; 3] = ["cmd", "keep_going", "json"];
@@ -150,6 +182,13 @@ fn try_parse_from(
     let problem = match (typed(&OF_PEERS), typed(&OF_ATTACH)) {
         (Some(id), _) if is_attached => Some(format!("{} makes no sense with --attach", shown(id))),
         (_, Some(id)) if !is_attached => Some(format!("{} needs --attach PATH", shown(id))),
+        // Also where one of them is a variable: who wants a private network must not get less by mistake.
+        _ if !is_attached && is_given(&matches, "network") && is_given(&matches, "plaintext") => {
+            Some("--network and --plaintext contradict each other: members speak TLS alone".to_owned())
+        }
+        _ if !is_attached && is_given(&matches, "network") && is_given(&matches, "public") => {
+            Some("--network and --public contradict each other: a private network has no public".to_owned())
+        }
         (Some(_), _) if is_typed(&matches, "no_peer") && is_typed(&matches, "peer") => {
             Some("--peer and --no-peer contradict each other".to_owned())
         }
@@ -163,6 +202,12 @@ fn try_parse_from(
 
 fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Whether it has a value that is no default: `--plaintext` has one where it is not given.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    let is_set = matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
+    is_set && matches.try_get_one::<bool>(id).map_or(true, |flag| flag.is_none_or(|flag| *flag))
 }
 
 fn shown(id: &str) -> String {
@@ -190,6 +235,7 @@ fn kind() -> impl TypedValueParser<Value = Kind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn options(line: &str) -> Result<Options, clap::Error> {
         try_parse_from([NAME].into_iter().chain(line.split_whitespace()))
@@ -231,6 +277,28 @@ mod tests {
         assert!(problem("--peer 127.0.0.1:1 --no-peer").contains("contradict"));
         let attached = options("--attach x --json --wait 50ms -c STATUS -c PEERS --keep-going").unwrap();
         assert_eq!((attached.cmd.len(), attached.wait.as_millis()), (2, 50));
+    }
+
+    #[test]
+    fn a_private_network_goes_with_nothing_that_lets_others_in() {
+        assert!(problem("--network n --plaintext").contains("contradict"));
+        assert!(problem("--network n --public read").contains("contradict"));
+        assert!(options("--public write").is_err());
+        assert!(problem("--attach x --network n").contains("--network makes no sense"));
+        assert!(options("--network n").unwrap().network.is_some());
+    }
+
+    #[test]
+    fn a_network_is_made_by_a_word_of_its_own_and_a_folder_of_that_name_can_be_shared_all_the_same() {
+        let made = options("new-network friends").unwrap();
+        assert!(matches!(made.action, Some(Action::NewNetwork { file }) if file == Path::new("friends")));
+        for line in ["./new-network", "help", "new-networks", "--no-peer new-network"] {
+            let options = options(line).unwrap();
+            assert!(options.action.is_none() && options.folder != Path::new("."), "{line}");
+        }
+        for wrong in ["new-network", "new-network a b", "new-network a --no-peer"] {
+            assert!(options(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Commands: what a typed line means. Must not know how a command is carried out.
 
+use crate::destination::{Destination, DestinationError};
 use crate::failure::Failure;
 use crate::overlay::Wanted;
 use program::escape::Escaped;
@@ -17,12 +18,12 @@ const DIGEST_PREFIX: &str = "digest:";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     ListOwn,
-    ListRemote(Address),
+    ListRemote(Destination),
     Search { wanted: Wanted, ttl: u8 },
     Discover { ttl: u8 },
-    Get { path: String, address: Address, replace: bool },
+    Get { path: String, destination: Destination, replace: bool },
     GetBest { wanted: Wanted, replace: bool },
-    Connect(Address),
+    Connect(Destination),
     Peers,
     Reset,
     Status,
@@ -134,23 +135,24 @@ impl Arguments {
 }
 
 fn list_remote(arguments: &Arguments) -> Built {
-    Some(address(&arguments.texts())?.map(Command::ListRemote))
+    Some(destination(&arguments.texts())?.map(Command::ListRemote))
 }
 
 fn connect(arguments: &Arguments) -> Built {
-    Some(address(&arguments.texts())?.map(Command::Connect))
+    Some(destination(&arguments.texts())?.map(Command::Connect))
 }
 
-/// `host port` or `host:port`.
-fn address(texts: &[&str]) -> Option<Result<Address, Failure>> {
+/// `host port` or `host:port` or `ioe://host:port/#KEY`.
+fn destination(texts: &[&str]) -> Option<Result<Destination, Failure>> {
     let read = match texts {
-        [host, port] => Address::new(host, port),
-        [address] => address.parse(),
+        [host, port] => Address::new(host, port).map(Destination::from).map_err(DestinationError::from),
+        [text] => text.parse(),
         _ => return None,
     };
-    Some(read.map_err(|error| Failure::usage(error.to_string())).and_then(|address| match address.port() {
+    let read = read.map_err(|error| Failure::usage(error.to_string()));
+    Some(read.and_then(|destination| match destination.address.port() {
         0 => Err(Failure::usage("nobody listens at port 0")),
-        _ => Ok(address),
+        _ => Ok(destination),
     }))
 }
 
@@ -178,7 +180,12 @@ fn get(arguments: &Arguments) -> Built {
         // What is no address may be the second of several words: the usage says that they need quotes.
         [_, second] if !second.contains(':') => None,
         [path, place @ ..] => {
-            Some(address(place)?.map(|address| Command::Get { path: (*path).to_owned(), address, replace }))
+            let destination = destination(place)?;
+            Some(destination.map(|destination| Command::Get {
+                path: (*path).to_owned(),
+                destination,
+                replace,
+            }))
         }
         [] => None,
     }
@@ -265,8 +272,8 @@ mod tests {
 
     #[test]
     fn get_takes_a_path_with_an_address_or_words_alone() {
-        let address: Address = "127.0.0.1:5".parse().unwrap();
-        let expected = Command::Get { path: "a b.mp3".into(), address, replace: false };
+        let destination: Destination = "127.0.0.1:5".parse().unwrap();
+        let expected = Command::Get { path: "a b.mp3".into(), destination, replace: false };
         for line in ["GET \"a b.mp3\" 127.0.0.1 5", "GET,a b.mp3,127.0.0.1,5", "get 'a b.mp3' 127.0.0.1:5"] {
             assert_eq!(command(line), expected, "{line}");
         }

@@ -8,6 +8,7 @@ mod list;
 mod help;
 
 use crate::command::{Command, Understood, understand};
+use crate::destination::Destination;
 use crate::failure::{Code, Failure, stopping};
 use crate::peer::Peer;
 use crate::render::{Report, ShownStatus};
@@ -15,7 +16,6 @@ use crate::running::Interruption;
 use program::status::connections;
 use program::typed::{Typed, TypedError};
 use std::time::Duration;
-use wire::net::Address;
 
 /// One command on its way.
 pub(crate) struct Order<'a> {
@@ -89,21 +89,21 @@ impl Order<'_> {
         }
         match command {
             Command::ListOwn => list::own(self),
-            Command::ListRemote(address) => list::remote(self, address),
+            Command::ListRemote(destination) => list::remote(self, destination),
             Command::Search { wanted, ttl } => search::search(self, wanted, *ttl),
             Command::Discover { ttl } => search::discover(self, *ttl),
-            Command::Get { path, address, replace } => get::from_peer(self, path, address, *replace),
+            Command::Get { path, destination, replace } => get::from_peer(self, path, destination, *replace),
             Command::GetBest { wanted, replace } => get::best(self, wanted, *replace),
-            Command::Connect(address) => self.connect(address),
+            Command::Connect(destination) => self.connect(destination),
             Command::Peers => self.peers(),
             Command::Reset => self.reset(),
             Command::Status | Command::Help | Command::Bye | Command::Quit | Command::ForceQuit => Ok(()),
         }
     }
 
-    fn connect(&self, address: &Address) -> Outcome {
-        let text = address.to_string();
-        match self.peer.mesh().connect(address, self.interruption.ended()) {
+    fn connect(&self, destination: &Destination) -> Outcome {
+        let text = destination.to_string();
+        match self.peer.mesh().connect(destination, self.interruption.ended()) {
             Ok(connected) => {
                 self.report.connected(&text, connected.was_linked);
                 Ok(())
@@ -132,6 +132,8 @@ impl Order<'_> {
     fn status(&self) -> Outcome {
         self.report.status(&ShownStatus {
             address: self.peer.service.address(),
+            key: self.peer.trust.key(),
+            is_private: self.peer.trust.membership().is_some(),
             network: self.peer.mesh().status(),
             library: self.peer.library.status(),
             sessions: self.peer.service.sessions(),

@@ -4,10 +4,12 @@ use crate::access_log::Logged;
 use crate::cli::{self, Options};
 use crate::control::{ControlError, ControlSocket};
 use crate::network::Settings;
+use crate::new_network::{self, NetworkFileError};
+use crate::trust::{Plain, Trust, Unusable};
 use program::access_log::AccessLog;
 use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
-use program::process_id::ProcessId;
+use program::secret_file::{self, SecretFileError};
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
@@ -20,10 +22,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use wire::connection::Identity;
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::Admission;
-use wire::net::{ListenError, Listener, PlainTo, Security, check_reach};
+use wire::net::{Address, ListenError, Listener};
 
 /// The control socket's name in the state folder.
 const CONTROL_FILE: &str = "control.sock";
@@ -83,8 +86,17 @@ pub(crate) enum StartError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Confinement(#[from] ConfinementError),
-    #[error("no random bytes for a process id")]
-    ProcessId(#[source] io::Error),
+    #[error(
+        "{0} can be reached from other machines. Say who may come: --network FILE for the members of a private network \
+         (mactella-peer new-network FILE makes one), or --public read for everybody"
+    )]
+    Unguarded(Address),
+    #[error(transparent)]
+    Network(#[from] NetworkFileError),
+    #[error(transparent)]
+    Key(#[from] SecretFileError),
+    #[error(transparent)]
+    Tls(#[from] Unusable),
     #[error("the console cannot be read")]
     Console(#[from] program::console_input::ConsoleInputError),
     #[error(transparent)]
@@ -95,9 +107,16 @@ pub(crate) enum StartError {
 
 /// Opens everything the daemon needs.
 pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
-    check_reach(&options.listen, options.plaintext)?;
+    check_reach(options)?;
+    let network = options.network.as_deref().map(new_network::read).transpose()?;
     let state = options.common.locked_state_folder(cli::NAME)?;
-    let process_id = ProcessId::draw().map_err(StartError::ProcessId)?.as_str().to_owned();
+    let plain = if options.plaintext { Plain::Anywhere } else { Plain::Loopback };
+    let trust = Trust::new(
+        &secret_file::own_key(&state, Identity::generate_kept, Identity::from_pkcs8)?,
+        plain,
+        network,
+    )?;
+    let process_id = trust.process_id();
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
     let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
     let folder =
@@ -108,10 +127,28 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let confined = confine(&folder, &state, &control)?.check(options.require_confinement)?;
     let host = Arc::new(host(options, folder, &state, (&agent, &process_id)));
     let hello = Hello::of_client(&agent, &process_id);
-    let settings = settings(options, (agent, process_id), listener.address(), state.path());
+    let settings = settings(options, (agent, trust), listener.address(), state.path());
     let connections_max = number(options.max_connections);
     let admission = Admission { connections_max, patience: options.idle_timeout };
     Ok(Config { listener, host, admission, settings, control, ways: ways(options, hello), confined, state })
+}
+
+/// Beyond this machine, somebody must have said who may come; what leaves in plain text is warned of.
+fn check_reach(options: &Options) -> Result<(), StartError> {
+    let address = &options.listen;
+    let unusable = |source| ListenError::Unusable { address: address.clone(), source };
+    if !address.is_beyond_loopback().map_err(unusable)? {
+        return Ok(());
+    }
+    if options.plaintext {
+        log::warn!(
+            "listening on {address} without encryption: everyone on the way can read and change what is sent"
+        );
+    }
+    if options.plaintext || options.public.is_some() || options.network.is_some() {
+        return Ok(());
+    }
+    Err(StartError::Unguarded(address.clone()))
 }
 
 /// From here on this process has its folder, its state, the way to others and what is open already. No thread runs yet;
@@ -142,18 +179,17 @@ fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_
 
 fn settings(
     options: &Options,
-    (agent, process_id): (String, String),
+    (agent, trust): (String, Trust),
     listening: SocketAddr,
     state: &Path,
 ) -> Settings {
     Settings {
         agent,
-        process_id,
+        trust,
         listening,
         advertise: options.advertise,
         peers: if options.no_peer { Vec::new() } else { options.peer.clone() },
         links_max: number(options.max_links),
-        security: Security::plain(if options.plaintext { PlainTo::Anywhere } else { PlainTo::Loopback }),
         state: state.to_owned(),
     }
 }

@@ -23,7 +23,6 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use wire::net::Door;
 use wire::net::service::Service;
 
 /// How long a start waits for the first look at the whole share; a larger one is found bit by bit.
@@ -38,9 +37,9 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let library = Arc::new(Library::start(Arc::clone(&host))?);
     let own_files = Arc::new(OwnFiles(Arc::clone(&library)));
-    let security = settings.security.clone();
+    let trust = settings.trust.clone();
     let network = Network::start(settings, Arc::clone(&host), own_files)?;
-    let service = Service::start(listener, admission, Door::plain(), network.serve())?;
+    let service = Service::start(listener, admission, trust.door(), network.serve())?;
     let peer = Arc::new(Peer {
         network,
         service,
@@ -49,7 +48,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
         running: Running::new(),
         folder: ways.folder,
         hello: ways.hello,
-        security,
+        trust,
         confined,
     });
     let output = Output::stdout();
@@ -62,6 +61,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     announce(&output, &peer.service.address());
     log::info!("{}, commands: --attach {}", ways.summary, control_path.display());
     peer.confined.tell();
+    log::info!("this peer's key: {}", peer.trust.key());
     let input = if ConsoleInput::is_wanted(ways.console) { Some(ConsoleInput::from_stdin()?) } else { None };
     if input.is_some() {
         log::info!("commands are taken here, too: HELP lists them");

@@ -39,6 +39,7 @@ impl From<ConnectError> for Failure {
         match error {
             ConnectError::Unreachable(_) => Self::new(Code::ConnectionFailed, message),
             ConnectError::Refused { code, .. } => Self::refused(code, message),
+            ConnectError::OtherKey(_) => Self::new(Code::KeyMismatch, message),
             ConnectError::Itself => Self::refused(ErrorCode::NotAllowed, message),
             ConnectError::Stopping => stopping(),
         }

@@ -8,6 +8,7 @@ mod attach;
 mod daemon;
 mod config;
 mod access_log;
+mod new_network;
 mod cli;
 mod control;
 mod console;
@@ -20,6 +21,8 @@ mod command;
 mod failure;
 mod protocol;
 mod network;
+mod trust;
+mod destination;
 pub mod overlay;
 
 use std::process::ExitCode;

@@ -17,7 +17,9 @@ pub(crate) use answer::{AskError, ConnectError, FoundFile, FoundPeer};
 pub(crate) use asked::{Asked, Handle};
 pub(crate) use event::{NeighbourStatus, NetworkStatus, Unreachable};
 
+use crate::destination::Destination;
 use crate::overlay::{Index, Overlay, Own, PeerId};
+use crate::trust::Trust;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use event::Event;
 use gate::Gate;
@@ -34,7 +36,6 @@ use std::sync::atomic::AtomicU32;
 use std::thread::{Builder, JoinHandle};
 use wire::message::Hello;
 use wire::net::service::Serve;
-use wire::net::{Address, Security};
 
 /// Events on their way to the owner. Exceeded: whoever brings one waits, so that a link that floods is read no faster.
 const EVENTS_MAX: usize = 256;
@@ -42,17 +43,15 @@ const EVENTS_MAX: usize = 256;
 /// What the mesh side is told at the start.
 pub(crate) struct Settings {
     pub(crate) agent: String,
-    /// 32 hex digits, drawn at this start.
-    pub(crate) process_id: String,
     /// Where this peer listens.
     pub(crate) listening: SocketAddr,
     /// Where others reach it, if that differs.
     pub(crate) advertise: Option<SocketAddr>,
     /// Peers that the user named.
-    pub(crate) peers: Vec<Address>,
+    pub(crate) peers: Vec<Destination>,
     pub(crate) links_max: usize,
-    /// How other peers are dialled.
-    pub(crate) security: Security,
+    /// Who this peer is, and whom it trusts.
+    pub(crate) trust: Trust,
     /// The folder where the peer list is remembered.
     pub(crate) state: PathBuf,
 }
@@ -62,7 +61,7 @@ struct Shared {
     hello: Hello,
     listening: SocketAddr,
     advertise: Option<SocketAddr>,
-    security: Security,
+    trust: Trust,
     events: Sender<Event>,
     /// Ends when the owner does: whoever waits for its answer waits no longer.
     gone: Receiver<Infallible>,
@@ -91,7 +90,7 @@ impl Network {
         let shared = Arc::new(Shared::new(&settings, events, gone)?);
         let seed = u64::try_from(program::process_id::random_number()? >> 64).unwrap_or_default();
         let overlay = Overlay::new(Own {
-            peer: peer_id(&settings.process_id),
+            peer: PeerId::of(settings.trust.key()),
             addresses: [Some(settings.listening), settings.advertise].into_iter().flatten().collect(),
             links_max: settings.links_max,
             seed,
@@ -138,12 +137,12 @@ impl Drop for Network {
 
 impl Shared {
     fn new(settings: &Settings, events: Sender<Event>, gone: Receiver<Infallible>) -> io::Result<Self> {
-        let hello = Hello::of_peer(&settings.agent, &settings.process_id, settings.listening.port());
+        let hello = Hello::of_peer(&settings.agent, &settings.trust.process_id(), settings.listening.port());
         Ok(Self {
             hello,
             listening: settings.listening,
             advertise: settings.advertise,
-            security: settings.security.clone(),
+            trust: settings.trust.clone(),
             events,
             gone,
             last_link: AtomicU32::new(0),
@@ -180,11 +179,6 @@ impl Shared {
         let differs = local.is_none_or(|local| local.ip().to_canonical() != number.to_canonical());
         self.advertise.or_else(|| (!number.is_unspecified() && differs).then_some(self.listening))
     }
-}
-
-/// A process id as a number; the wire has checked its digits.
-fn peer_id(process_id: &str) -> PeerId {
-    PeerId(u128::from_str_radix(process_id, 16).unwrap_or_default())
 }
 
 #[cfg(test)]

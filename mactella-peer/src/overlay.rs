@@ -24,7 +24,7 @@ pub use contract::{Action, CloseReason, Index, Input, LinkId, Moment, Neighbour,
 pub use counters::Counters;
 pub use outbox::{Dropped, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 
-use book::Book;
+use book::{Book, Named};
 use budget::Budget;
 use core::net::SocketAddr;
 use link::Link;
@@ -93,7 +93,7 @@ impl Overlay {
             Input::Closed { link } => self.closed(now, link),
             Input::DialFailed { name } => self.book.dial_failed(&name, now),
             Input::Verified { link, address } => self.verified(link, address),
-            Input::Know { name, address } => self.book.know(name, address, now),
+            Input::Know { name, address, key } => self.book.know(Named { name, address, key }, now),
             Input::Learn { address, reached } => {
                 self.book.learn(address, reached);
             }

@@ -1,7 +1,9 @@
 //! The running peer, as its commands see it. Must not know who gives commands.
 
+use crate::destination::Destination;
 use crate::network::{Handle, Network};
 use crate::running::Running;
+use crate::trust::Trust;
 use program::confinement::Confined;
 use shared_folder::library::Library;
 use shared_folder::remote::{Cancel, Dialer, Remote};
@@ -11,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use wire::message::Hello;
 use wire::net::service::Service;
-use wire::net::{Address, Security};
 
 /// The longest wait without progress for another end, in LISTR and GET.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,8 +28,8 @@ pub(crate) struct Peer {
     pub(crate) folder: PathBuf,
     /// What this peer says of itself where it is a client.
     pub(crate) hello: Hello,
-    /// How others are dialled.
-    pub(crate) security: Security,
+    /// Who this peer is, and whom it trusts.
+    pub(crate) trust: Trust,
     /// What keeps this process from all that it does not need.
     pub(crate) confined: Confined,
 }
@@ -39,8 +40,9 @@ impl Peer {
     }
 
     /// Another peer, or a server, as a client has it.
-    pub(crate) fn remote(&self, address: &Address, cancel: &Cancel) -> Remote {
-        let dialer = Dialer::new(address.clone(), self.hello.clone(), PATIENCE);
-        Remote::new(dialer.with_security(self.security.clone()), cancel.clone())
+    pub(crate) fn remote(&self, destination: &Destination, cancel: &Cancel) -> Remote {
+        let dialer = Dialer::new(destination.address.clone(), self.hello.clone(), PATIENCE);
+        let dialer = dialer.with_security(self.trust.towards(destination.key));
+        Remote::new(dialer.with_membership(self.trust.membership().cloned()), cancel.clone())
     }
 }

@@ -111,11 +111,12 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn found(&self, file: &FoundFile) {
-        let FoundFile { path, byte_count, digest, address, hops } = file;
+        let FoundFile { path, byte_count, digest, address, key, hops } = file;
         let (byte_count, hops) = (*byte_count, *hops);
         if self.style.is_json {
             let (digest, address) = (digest.map(|digest| digest.to_string()), address.to_string());
-            let line = SearchLine { command: "search", path, byte_count, digest, address, hops };
+            let key = key.map(|key| key.to_string());
+            let line = SearchLine { command: "search", path, byte_count, digest, address, key, hops };
             return self.sink.result(&json_line(&line));
         }
         let (place, size) = (place(*address), quantity::size(byte_count));
@@ -123,9 +124,10 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn discovered(&self, peer: FoundPeer) {
-        let FoundPeer { address, hops, added } = peer;
+        let FoundPeer { address, key, hops, added } = peer;
         if self.style.is_json {
-            let line = DiscoverLine { command: "discover", address: address.to_string(), hops, added };
+            let (address, key) = (address.to_string(), key.map(|key| key.to_string()));
+            let line = DiscoverLine { command: "discover", address, key, hops, added };
             return self.sink.result(&json_line(&line));
         }
         let what = if added { "has been added" } else { "is already in the list" };

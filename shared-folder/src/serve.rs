@@ -69,15 +69,27 @@ impl Host {
     }
 
     /// Serves a session whose `hello` has been received.
-    pub fn session(&self, mut connection: Connection, hello: &Hello, slot: &SessionSlot) {
+    pub fn session(&self, connection: Connection, hello: &Hello, slot: &SessionSlot) {
+        self.session_opened_with(&self.welcome, connection, hello, slot);
+    }
+
+    /// As [`Host::session`], with these words instead of the usual ones.
+    pub fn session_opened_with(
+        &self,
+        words: &Welcome,
+        mut connection: Connection,
+        hello: &Hello,
+        slot: &SessionSlot,
+    ) {
         let Some(guest) = self.let_in(&mut connection, hello, slot) else {
             return connection.close_gently();
         };
-        if slot.becomes_session(guest.name.is_some()).is_err() {
+        // Who has shown to be in the same private network is no stranger.
+        if slot.becomes_session(guest.name.is_some() || words.network_proof.is_some()).is_err() {
             let text = "too many connections just now: try again later";
             return slot.turn_away(connection, ErrorCode::Busy, text);
         }
-        match welcome(&mut connection, &self.welcome) {
+        match welcome(&mut connection, words) {
             Ok(()) => Session::new(self, slot, connection, (hello, guest)).run(),
             Err(error) => tell_unopened(slot, &error),
         }

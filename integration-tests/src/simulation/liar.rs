@@ -108,9 +108,9 @@ impl Liar {
         {
             let address = Some(node::address(0));
             let files = (0..files).map(|number| node::file(&format!("song {number}"))).collect();
-            let result = SearchResult { search_id: id, hops, address, files };
+            let result = SearchResult { search_id: id, hops, address, key: node::key_of(3), files };
             self.send(link, &Arc::new(LinkMessage::SearchResult(result.clone())));
-            let discovered = DiscoverResult { discover_id: id, hops, address };
+            let discovered = DiscoverResult { discover_id: id, hops, address, key: None };
             self.send(link, &Arc::new(LinkMessage::DiscoverResult(discovered)));
             let elsewhere = Arc::new(LinkMessage::SearchResult(result));
             all.iter().filter(|other| **other != link).for_each(|other| self.send(*other, &elsewhere));

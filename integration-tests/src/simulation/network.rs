@@ -316,7 +316,7 @@ impl Network {
             Action::Close { link, .. } => self.close(link),
             Action::Dial { name } => self.dial(number, name),
             Action::Verify { link, peer, address } => self.verify(number, link, peer, address),
-            Action::Found { id, address, hops, files } => {
+            Action::Found { id, address, hops, files, .. } => {
                 let holder = number_at(address).map(|holder| holder as usize);
                 let now = self.queue.now();
                 if let Some(record) = self.records.iter_mut().rev().find(|record| record.id == id) {

@@ -256,11 +256,12 @@ fn result_is_sound(turn: Turn<'_>, head: Head, message: &LinkMessage) -> Result<
     demand(head.hops == crossed && crossed < TTL_MAX, || {
         format!("miscounted the links of a result of {}", head.id)
     })?;
-    let (address, files) = match message {
-        LinkMessage::SearchResult(result) => (result.address, result.files.len()),
-        LinkMessage::DiscoverResult(result) => (result.address, 1),
-        _ => (None, 0),
+    let (address, key, files) = match message {
+        LinkMessage::SearchResult(result) => (result.address, result.key, result.files.len()),
+        LinkMessage::DiscoverResult(result) => (result.address, result.key, 1),
+        _ => (None, None, 0),
     };
+    demand(key.is_none() || crossed > 0, || format!("wrote its own key for {}", head.id))?;
     demand(address.is_some() == (crossed > 0), || format!("wrote no address, or its own, for {}", head.id))?;
     demand((1..=SEARCH_FILES_MAX).contains(&files), || format!("sent {files} files for {}", head.id))
 }

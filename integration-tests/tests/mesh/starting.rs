@@ -1,7 +1,11 @@
 //! How a peer starts, and when it does not.
 
 use integration_tests::content::bytes;
+use integration_tests::patience::eventually_true;
 use integration_tests::peer;
+use integration_tests::scratch::files_below;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn a_second_peer_with_the_same_state_folder_stops_and_names_the_option() {
@@ -65,10 +69,37 @@ fn a_state_folder_full_of_garbage_costs_time_and_nothing_else() {
     peer.wait_until_indexed();
     peer.terminate();
     assert_eq!(peer.exit_code(), 0);
-    for path in integration_tests::scratch::files_below(&peer.scratch().state()) {
+    // Without its key it would be another peer: see the next test.
+    for path in files_below(&peer.scratch().state()).into_iter().filter(|path| !path.ends_with("key")) {
         std::fs::write(path, bytes("garbage", 5000)).unwrap();
     }
     peer.start_again();
     peer.wait_until_indexed();
-    assert_eq!(peer.peers().len(), 0);
+    eventually_true("nobody is remembered, and who asked has left", || peer.peers().is_empty());
+}
+
+#[test]
+fn a_key_that_is_damaged_or_that_others_can_read_stops_the_peer_and_is_left_as_it_is() {
+    let mut peer = peer!().start();
+    let id = peer.status()["key"].clone();
+    peer.terminate();
+    assert_eq!(peer.exit_code(), 0);
+    let (state, key) = (peer.scratch().state(), peer.scratch().state().join("key"));
+    let kept = std::fs::read(&key).unwrap();
+    for (bytes, mode, said) in [(&kept[1..], 0o600, "damaged"), (&kept[..], 0o644, "chmod 600")] {
+        std::fs::write(&key, bytes).unwrap();
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let (code, errors) = peer!().with_state(&state).start_refused();
+        assert!(code == 1 && errors.contains(said) && errors.contains("/key"), "{errors}");
+        assert_eq!(std::fs::read(&key).unwrap(), bytes);
+    }
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    peer.start_again();
+    assert_eq!(peer.status()["key"], id, "the same peer after a restart");
+}
+
+#[test]
+fn beyond_this_machine_a_peer_starts_only_where_it_was_said_who_may_come() {
+    let (code, errors) = peer!().listening_on("0.0.0.0:0").start_refused();
+    assert!(code == 1 && errors.contains("--network FILE") && errors.contains("--public read"), "{errors}");
 }

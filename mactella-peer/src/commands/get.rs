@@ -7,6 +7,7 @@ mod choice;
 use super::search::{Results, find};
 use super::{Order, Outcome};
 use crate::command::shown;
+use crate::destination::Destination;
 use crate::failure::{Code, Failure, taken};
 use crate::overlay::Wanted;
 use crate::render::Got;
@@ -30,17 +31,18 @@ const HASH_LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// One file of one holder, and what becomes of it.
 struct Wish<'a> {
     source: &'a SharedPath,
-    address: &'a Address,
+    /// From whom: whose key answers is part of it, where the search told.
+    holder: &'a Destination,
     /// The content that the search told.
     version: Option<Digest>,
     target: &'a SharedPath,
     replace: bool,
 }
 
-pub(super) fn from_peer(order: &Order<'_>, path: &str, address: &Address, replace: bool) -> Outcome {
+pub(super) fn from_peer(order: &Order<'_>, path: &str, holder: &Destination, replace: bool) -> Outcome {
     let got = SharedPath::parse(path).map_err(Failure::from).and_then(|source| {
         let target = SharedPath::parse(source.name())?;
-        let wish = Wish { source: &source, address, version: None, target: &target, replace };
+        let wish = Wish { source: &source, holder, version: None, target: &target, replace };
         wish.fulfil(order)
     });
     conclude(order, path, got)
@@ -77,7 +79,8 @@ fn from_any(
     let mut worst: Option<Failure> = None;
     for holder in holders {
         let address = Address::from(holder.address);
-        let wish = Wish { source: &holder.path, address: &address, version: holder.digest, target, replace };
+        let from = Destination { address, key: holder.key };
+        let wish = Wish { source: &holder.path, holder: &from, version: holder.digest, target, replace };
         let failure = match wish.fulfil(order) {
             Ok(got) => return Ok(got),
             Err(failure) => failure,
@@ -86,11 +89,13 @@ fn from_any(
             return Err(failure);
         }
         if holders.len() > 1 {
-            order.report.note(format_args!("not from {address}: {}", failure.message));
+            order.report.note(format_args!("not from {}: {}", from.address, failure.message));
             order.report.flush();
         }
         // A lie is worse than an absence, and the last absence as good as any.
-        let is_lie = |failure: &Failure| failure.code == Code::Remote(ErrorCode::DigestMismatch);
+        let is_lie = |failure: &Failure| {
+            matches!(failure.code, Code::KeyMismatch | Code::Remote(ErrorCode::DigestMismatch))
+        };
         if !worst.as_ref().is_some_and(is_lie) {
             worst = Some(failure);
         }
@@ -122,7 +127,7 @@ fn conclude(order: &Order<'_>, path: &str, got: Result<Got, Failure>) -> Outcome
 impl Wish<'_> {
     fn fulfil(&self, order: &Order<'_>) -> Result<Got, Failure> {
         let begun = Instant::now();
-        let mut remote = order.peer.remote(self.address, order.interruption.cancel());
+        let mut remote = order.peer.remote(self.holder, order.interruption.cancel());
         let entry = self.entry(&mut remote)?;
         let byte_count = entry.byte_count.get();
         let local = order.peer.folder.join(self.target.as_str()).to_string_lossy().into_owned();
@@ -147,7 +152,8 @@ impl Wish<'_> {
         got.byte_count = fetched.byte_count;
         got.digest = fetched.digest;
         got.resumed_from = fetched.reused;
-        got.sources = vec![(self.address.to_string(), fetched.byte_count.saturating_sub(fetched.reused))];
+        got.sources =
+            vec![(self.holder.address.to_string(), fetched.byte_count.saturating_sub(fetched.reused))];
         got.time = begun.elapsed();
         // Nobody waits for a last word that does not come.
         let _ = remote.bye();

@@ -50,7 +50,8 @@ const LINES: &[HelpLine] = &[
 
 const FORMS: &str = "\
 Commands are taken in any case, in two forms: GET \"my song.mp3\" host port, or
-with commas GET,my song.mp3,host,port; the form with commas takes no options.";
+with commas GET,my song.mp3,host,port; the form with commas takes no options.
+Instead of host port stands ioe://host:port/#KEY where only that key will do.";
 
 pub(super) fn run(order: &Order<'_>) -> Outcome {
     LINES.iter().for_each(|line| order.report.help(*line));

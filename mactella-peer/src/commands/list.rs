@@ -4,6 +4,7 @@
 //! entries are shown.
 
 use super::{Order, Outcome};
+use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::render::ShownListing;
 use shared_folder::folder::FolderError;
@@ -11,7 +12,6 @@ use shared_folder::remote::{ListedName, Listing, RemoteError};
 use shared_folder::scan::{Counts, Scan};
 use wire::error_code::ErrorCode;
 use wire::message::{Entry, Kind};
-use wire::net::Address;
 
 pub(super) fn own(order: &Order<'_>) -> Outcome {
     let mut shown = order.report.listing("listl");
@@ -42,9 +42,9 @@ fn show_own(order: &Order<'_>, shown: &mut ShownListing<'_>) -> Result<Counts, F
     Ok(scan.counts())
 }
 
-pub(super) fn remote(order: &Order<'_>, address: &Address) -> Outcome {
+pub(super) fn remote(order: &Order<'_>, destination: &Destination) -> Outcome {
     let failed = |failure: Failure| order.failed("listr", None, &failure);
-    let mut remote = order.peer.remote(address, order.interruption.cancel());
+    let mut remote = order.peer.remote(destination, order.interruption.cancel());
     let listing = remote.session().and_then(|session| session.list(None, true));
     let mut listing = listing.map_err(|error| failed(error.into()))?;
     let mut shown = order.report.listing("listr");

@@ -12,6 +12,7 @@ use shared_folder::words::Query;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use wire::digest::Digest;
+use wire::key::PublicKey;
 use wire::limits::SEARCH_RESULTS_MAX;
 use wire::path::SharedPath;
 
@@ -39,7 +40,7 @@ pub(super) fn discover(order: &Order<'_>, ttl: u8) -> Outcome {
     let failed = |failure: Failure| order.failed("discover", None, &failure);
     let asked = asked(order, order.peer.mesh().discover(ttl, order.interruption.ended())).map_err(failed)?;
     let discovered = take_all(order, &asked, &mut |peer| {
-        if seen.len() < RESULTS_MAX && seen.insert(peer.address) {
+        if seen.len() < RESULTS_MAX && seen.insert((peer.address, peer.key)) {
             order.report.discovered(peer);
         }
     });
@@ -96,7 +97,7 @@ fn take_all<T>(order: &Order<'_>, asked: &Asked<T>, take: &mut dyn FnMut(T)) -> 
 /// Tells new results from those that were there before, and from those that nobody can use.
 pub(super) struct Results {
     wanted: Filter,
-    seen: HashSet<(SocketAddr, SharedPath, Option<Digest>)>,
+    seen: HashSet<(SocketAddr, Option<PublicKey>, SharedPath, Option<Digest>)>,
     no_paths: usize,
     unwanted: usize,
     surplus: usize,
@@ -137,7 +138,7 @@ impl Results {
             self.unwanted += 1;
             return false;
         }
-        let result = (file.address, path, file.digest);
+        let result = (file.address, file.key, path, file.digest);
         if self.seen.len() >= RESULTS_MAX && !self.seen.contains(&result) {
             self.surplus += 1;
             return false;
@@ -165,7 +166,7 @@ mod tests {
 
     fn file(path: &str, port: u16, digest: Option<Digest>) -> FoundFile {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        FoundFile { path: path.into(), byte_count: 1, digest, address, hops: 1 }
+        FoundFile { path: path.into(), byte_count: 1, digest, address, key: None, hops: 1 }
     }
 
     #[test]

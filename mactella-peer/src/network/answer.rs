@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use thiserror::Error;
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 
 /// One file of one holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) struct FoundFile {
     pub(crate) byte_count: u64,
     pub(crate) digest: Option<Digest>,
     pub(crate) address: SocketAddr,
+    /// Whose key must answer there, where the search told.
+    pub(crate) key: Option<PublicKey>,
     pub(crate) hops: u8,
 }
 
@@ -20,6 +23,7 @@ pub(crate) struct FoundFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FoundPeer {
     pub(crate) address: SocketAddr,
+    pub(crate) key: Option<PublicKey>,
     pub(crate) hops: u8,
     /// Whether it is new in the peer list.
     pub(crate) added: bool,
@@ -50,6 +54,8 @@ pub(crate) enum ConnectError {
     Unreachable(String),
     #[error("{why}")]
     Refused { code: ErrorCode, why: String },
+    #[error("{0}")]
+    OtherKey(String),
     #[error("that is this very peer")]
     Itself,
     #[error("this peer is stopping")]

@@ -3,12 +3,12 @@
 use super::Shared;
 use super::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use super::event::{Ask, Event, NetworkStatus, Unreachable};
+use crate::destination::Destination;
 use crate::overlay::{PeerStatus, Wanted};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::sync::Arc;
 use wire::message::FloodId;
-use wire::net::Address;
 
 /// Results that wait for the command to take them. Exceeded: dropped, as a person could not read them either.
 const RESULTS_WAITING_MAX: usize = 4096;
@@ -56,11 +56,11 @@ impl Handle {
     /// Opens a link to that peer, and keeps it as known.
     pub(crate) fn connect(
         &self,
-        address: &Address,
+        destination: &Destination,
         ended: &Receiver<Infallible>,
     ) -> Result<Connected, ConnectError> {
-        let address = address.clone();
-        let connected = self.0.ask_until(ended, |reply| Event::Ask(Ask::Connect { address, reply }));
+        let destination = destination.clone();
+        let connected = self.0.ask_until(ended, |reply| Event::Ask(Ask::Connect { destination, reply }));
         connected.ok_or(ConnectError::Stopping)?
     }
 

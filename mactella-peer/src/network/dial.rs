@@ -2,15 +2,18 @@
 //!
 //! Each runs in a thread of its own, which then hears the link. Must not know why anyone is dialled.
 
+use super::Shared;
 use super::event::Event;
 use super::link::end_of;
-use super::{Shared, peer_id};
+use crate::destination::{Destination, DestinationError};
 use crate::overlay::{LinkId, Neighbour, PeerId};
+use crate::trust::peer_of;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::connection::{Connection, OpeningError, say_hello};
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 use wire::message::{Hello, Role, Welcome};
 use wire::net::{Address, DialError, dial};
 
@@ -21,6 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Unopened {
     code: Option<ErrorCode>,
     why: String,
+    is_other_key: bool,
+}
+
+impl Unopened {
+    fn because(why: &dyn ToString) -> Self {
+        Self { code: None, why: why.to_string(), is_other_key: false }
+    }
 }
 
 /// Whoever is told knows the address already.
@@ -30,13 +40,15 @@ impl From<DialError> for Unopened {
             DialError::Unresolved { source, .. } | DialError::Unreachable { source, .. } => {
                 source.to_string()
             }
-            DialError::PlainBeyondLoopback { .. } => {
-                "it is not on this machine, and this peer was not started with --plaintext".to_owned()
-            }
-            error @ (DialError::WrongKey(_) | DialError::UnknownKey { .. }) => error.to_string(),
             DialError::Handshake { source, .. } => source.to_string(),
+            DialError::WrongKey(wrong) => {
+                return Self { is_other_key: true, ..Self::because(&wrong) };
+            }
+            error @ (DialError::PlainBeyondLoopback { .. } | DialError::UnknownKey { .. }) => {
+                error.to_string()
+            }
         };
-        Self { code: None, why }
+        Self::because(&why)
     }
 }
 
@@ -45,16 +57,20 @@ impl Shared {
     pub(super) fn dial_link(&self, name: Arc<str>) {
         let (connection, welcome) = match self.open_link(&name) {
             Ok(opened) => opened,
-            Err(Unopened { code, why }) => {
+            Err(Unopened { code, why, is_other_key }) => {
                 log::info!("no link with {name}: {why}");
                 // An owner that is gone needs no word.
-                let _ = self.events.send(Event::DialFailed { name, code, why });
+                let _ = self.events.send(Event::DialFailed { name, code, why, is_other_key });
                 return;
             }
         };
         let (link, end) = (self.next_link(), end_of(&connection));
-        let peer = peer_id(&welcome.process_id);
-        let neighbour = Neighbour { peer, address: connection.address(), advertise: welcome.advertise };
+        let neighbour = Neighbour {
+            peer: peer_of(&connection, &welcome.process_id),
+            key: connection.peer_key(),
+            address: connection.address(),
+            advertise: welcome.advertise,
+        };
         let _watched = self.cancel.watch(&end.closer);
         let opened = Event::Opened { link, name, neighbour, end: end.clone() };
         if self.events.send(opened).is_ok() {
@@ -62,11 +78,11 @@ impl Shared {
         }
     }
 
-    /// Looks whether `peer` answers at `address`, in a session that asks for nothing.
-    pub(super) fn verify(&self, link: LinkId, peer: PeerId, address: SocketAddr) {
+    /// Looks whether `peer` answers at `address`, with its key if one is known, in a session that asks for nothing.
+    pub(super) fn verify(&self, link: LinkId, (peer, key): (PeerId, Option<PublicKey>), address: SocketAddr) {
         let hello = Hello::of_client(&self.hello.agent, &self.hello.process_id);
-        match self.open(&Address::from(address), hello) {
-            Ok((_, welcome)) if peer_id(&welcome.process_id) == peer => {
+        match self.open(&Destination { address: Address::from(address), key }, hello) {
+            Ok((connection, welcome)) if peer_of(&connection, &welcome.process_id) == peer => {
                 let _ = self.events.send(Event::Verified { link, address });
             }
             Ok(_) => log::info!("somebody else than peer {peer} answers at {address}"),
@@ -75,27 +91,27 @@ impl Shared {
     }
 
     fn open_link(&self, name: &str) -> Result<(Connection, Welcome), Unopened> {
-        let address: Address = name
-            .parse()
-            .map_err(|error: wire::net::AddressError| Unopened { code: None, why: error.to_string() })?;
-        let (connection, welcome) = self.open(&address, self.hello.clone())?;
+        let destination: Destination =
+            name.parse().map_err(|error: DestinationError| Unopened::because(&error))?;
+        let (connection, welcome) = self.open(&destination, self.hello.clone())?;
         match welcome.role {
             Role::Peer => Ok((connection, welcome)),
-            _ => Err(Unopened { code: None, why: "it is no peer".to_owned() }),
+            _ => Err(Unopened::because(&"it is no peer")),
         }
     }
 
-    fn open(&self, address: &Address, hello: Hello) -> Result<(Connection, Welcome), Unopened> {
-        let dialled = dial(address, PATIENCE, &self.security, self.cancel.wake()).map_err(Unopened::from)?;
+    fn open(&self, destination: &Destination, hello: Hello) -> Result<(Connection, Welcome), Unopened> {
+        let (address, security) = (&destination.address, self.trust.towards(destination.key));
+        let dialled = dial(address, PATIENCE, &security, self.cancel.wake()).map_err(Unopened::from)?;
         let _watched = self.cancel.watch(&dialled.closer());
         let mut connection = dialled.secured().map_err(Unopened::from)?;
         let advertise = self.advertised_from(connection.local_address());
-        match say_hello(&mut connection, &Hello { advertise, ..hello }, None) {
+        match say_hello(&mut connection, &Hello { advertise, ..hello }, self.trust.membership()) {
             Ok(opened) => Ok((connection, opened.welcome)),
             Err(OpeningError::Refused(refused)) => {
-                Err(Unopened { code: Some(refused.code), why: refused.message })
+                Err(Unopened { code: Some(refused.code), ..Unopened::because(&refused.message) })
             }
-            Err(error) => Err(Unopened { code: None, why: error.to_string() }),
+            Err(error) => Err(Unopened::because(&error)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use super::queue::Queue;
+use crate::destination::Destination;
 use crate::overlay::{Counters, LinkId, Neighbour, PeerId, PeerStatus, Wanted};
 use crossbeam_channel::Sender;
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use std::time::Instant;
 use wire::connection::Closer;
 use wire::error_code::ErrorCode;
 use wire::message::{FloodId, LinkMessage};
-use wire::net::Address;
 
 /// One thing that happened.
 pub(super) enum Event {
@@ -19,7 +19,7 @@ pub(super) enum Event {
     /// A link that we dialled is open.
     Opened { link: LinkId, name: Arc<str>, neighbour: Neighbour, end: LinkEnd },
     /// Nobody was reached, or whoever is there refused.
-    DialFailed { name: Arc<str>, code: Option<ErrorCode>, why: String },
+    DialFailed { name: Arc<str>, code: Option<ErrorCode>, why: String, is_other_key: bool },
     /// A neighbour was reached where it says that it can be.
     Verified { link: LinkId, address: SocketAddr },
     /// A message arrived.
@@ -40,7 +40,7 @@ pub(super) enum Event {
 pub(super) enum Ask {
     Search { wanted: Wanted, ttl: u8, found: Sender<FoundFile>, reply: Sender<Result<FloodId, AskError>> },
     Discover { ttl: u8, found: Sender<FoundPeer>, reply: Sender<Result<FloodId, AskError>> },
-    Connect { address: Address, reply: Sender<Result<Connected, ConnectError>> },
+    Connect { destination: Destination, reply: Sender<Result<Connected, ConnectError>> },
     Reset { reply: Sender<usize> },
     Peers { reply: Sender<Vec<PeerStatus>> },
     Unreachable { reply: Sender<Vec<Unreachable>> },
@@ -80,6 +80,8 @@ pub(crate) struct NetworkStatus {
 pub(crate) struct NeighbourStatus {
     pub(crate) address: SocketAddr,
     pub(crate) peer: PeerId,
+    /// Whether the link is in TLS, so that its neighbour has proven who it is.
+    pub(crate) is_tls: bool,
     /// Whether this peer dialled it.
     pub(crate) dialled: bool,
     pub(crate) since: Instant,

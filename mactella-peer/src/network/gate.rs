@@ -1,15 +1,17 @@
-//! What serves accepted connections: a client gets a session, a peer a link. Must not know how either goes on.
+//! What serves accepted connections: a client gets a session, a peer a link, and in a private network both only after they
+//! have shown that they are in it. Must not know how either goes on.
 
+use super::Shared;
 use super::event::{Event, Verdict};
 use super::link::end_of;
-use super::{Shared, peer_id};
 use crate::overlay::Neighbour;
+use crate::trust::{NO_MEMBER, peer_of};
 use shared_folder::serve::{Host, tell_unopened};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::connection::{Connection, welcome};
 use wire::error_code::ErrorCode;
-use wire::message::{Hello, Role};
+use wire::message::{Hello, Role, Welcome};
 use wire::net::service::{Serve, SessionSlot};
 
 pub(super) struct Gate {
@@ -27,7 +29,7 @@ impl Gate {
             return slot.turn_away(connection, ErrorCode::Stopping, "this peer is stopping");
         }
         let (link, end) = (self.shared.next_link(), end_of(&connection));
-        let neighbour = neighbour_of(hello, connection.address());
+        let neighbour = neighbour_of(hello, &connection);
         let hello = |reply| Event::Hello { link, neighbour, end: end.clone(), reply };
         match self.shared.ask(hello) {
             Some(Verdict::Welcome) => {}
@@ -35,7 +37,7 @@ impl Gate {
             None => return slot.turn_away(connection, ErrorCode::Stopping, "this peer is stopping"),
         }
         slot.becomes_link();
-        let mut words = self.host.welcome.clone();
+        let mut words = self.words(&connection);
         words.advertise = self.shared.advertised_from(connection.local_address());
         match welcome(&mut connection, &words) {
             Ok(()) => self.shared.run_link(link, neighbour, connection, &end),
@@ -45,13 +47,26 @@ impl Gate {
             }
         }
     }
+
+    /// What this peer says of itself over this connection.
+    fn words(&self, connection: &Connection) -> Welcome {
+        Welcome { network_proof: self.shared.trust.proof(connection), ..self.host.welcome.clone() }
+    }
 }
 
 impl Serve for Gate {
     fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
         match slot.receive_hello(&mut connection) {
+            Ok(hello) if !self.shared.trust.admits(&connection, hello.network_proof) => {
+                log::info!("session {} from {} is in no network with us", slot.id(), slot.address());
+                if slot.hold_back(&mut connection) {
+                    slot.turn_away(connection, ErrorCode::NotAllowed, NO_MEMBER);
+                }
+            }
             Ok(hello) if hello.role == Role::Peer => self.link(connection, &hello, slot),
-            Ok(hello) => self.host.session(connection, &hello, slot),
+            Ok(hello) => {
+                self.host.session_opened_with(&self.words(&connection), connection, &hello, slot);
+            }
             Err(error) => {
                 tell_unopened(slot, &error);
                 connection.close_gently();
@@ -61,9 +76,11 @@ impl Serve for Gate {
 }
 
 /// Who dialled us: reached at the number that we see, with the port that it says.
-fn neighbour_of(hello: &Hello, seen: SocketAddr) -> Neighbour {
+fn neighbour_of(hello: &Hello, connection: &Connection) -> Neighbour {
+    let seen = connection.address();
     Neighbour {
-        peer: peer_id(&hello.process_id),
+        peer: peer_of(connection, &hello.process_id),
+        key: connection.peer_key(),
         address: SocketAddr::new(seen.ip().to_canonical(), hello.port.unwrap_or_default()),
         advertise: hello.advertise,
     }

@@ -6,10 +6,12 @@ mod asking;
 mod held;
 
 use super::Shared;
+use super::answer::FoundPeer;
 use super::event::{Event, LinkEnd, NeighbourStatus, NetworkStatus, Unreachable, Verdict};
 use super::remembered::Remembered;
+use crate::destination::Destination;
 use crate::overlay::{Action, Dropped, Index, Input, LinkId, Moment, Neighbour, Overlay, PeerId, PeerStatus};
-use asking::{Collectors, Connecting, Waiting};
+use asking::{Collectors, Connecting, DialFailure, Waiting};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use held::{HeldFloods, is_passed_on};
 use std::collections::BTreeMap;
@@ -19,7 +21,6 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
 use wire::message::LinkMessage;
-use wire::net::Address;
 
 /// Threads that dial or serve what was dialled. Exceeded: who is to be dialled counts as not reached.
 const THREADS_MAX: usize = 512;
@@ -90,7 +91,7 @@ impl Owner {
     }
 
     /// Runs until the end is wanted, then ends and joins every thread that it started.
-    pub(super) fn run(mut self, events: Receiver<Event>, peers: &[Address]) {
+    pub(super) fn run(mut self, events: Receiver<Event>, peers: &[Destination]) {
         self.remember(peers);
         loop {
             match events.recv_timeout(self.pause()) {
@@ -113,7 +114,9 @@ impl Owner {
             Event::Received { link, message } => self.handle(Input::Received { link, message }),
             Event::Hello { link, neighbour, end, reply } => self.hello(link, neighbour, end, reply),
             Event::Opened { link, name, neighbour, end } => self.opened(link, &name, neighbour, end),
-            Event::DialFailed { name, code, why } => self.dial_failed(&name, code, why),
+            Event::DialFailed { name, code, why, is_other_key } => {
+                self.dial_failed(&name, DialFailure { code, why, is_other_key });
+            }
             Event::Verified { link, address } => self.verified(link, address),
             Event::Closed { link } => self.closed(link),
             Event::Ask(ask) => self.asked(ask),
@@ -146,9 +149,11 @@ impl Owner {
             }
             Action::Dial { name } => self.dial(&name),
             Action::Verify { link, peer, address } => self.verify(link, peer, address),
-            Action::Found { id, address, hops, files } => self.collectors.files(id, (address, hops), files),
-            Action::Discovered { id, address, hops, added } => {
-                self.collectors.peer(id, (address, hops), added);
+            Action::Found { id, address, key, hops, files } => {
+                self.collectors.files(id, (address, key, hops), files);
+            }
+            Action::Discovered { id, address, key, hops, added } => {
+                self.collectors.peer(id, FoundPeer { address, key, hops, added });
             }
         }
     }
@@ -210,19 +215,19 @@ impl Owner {
     }
 
     /// Whether a link that opened stands, or another one to the same peer does; else why it does not.
-    fn outcome_of(&self, link: LinkId, neighbour: Neighbour) -> Result<bool, (Option<ErrorCode>, String)> {
+    fn outcome_of(&self, link: LinkId, neighbour: Neighbour) -> Result<bool, DialFailure> {
         let is_same = |held: &Held| held.neighbour.peer == neighbour.peer;
         if self.links.contains_key(&link) || self.links.values().any(is_same) {
             return Ok(self.links.contains_key(&link));
         }
         let why = "this peer has as many links as it may: see --max-links".to_owned();
-        Err((Some(ErrorCode::Busy), why))
+        Err(DialFailure { code: Some(ErrorCode::Busy), why, is_other_key: false })
     }
 
-    fn dial_failed(&mut self, name: &Arc<str>, code: Option<ErrorCode>, why: String) {
-        self.failures.insert(Arc::clone(name), why.clone());
+    fn dial_failed(&mut self, name: &Arc<str>, failure: DialFailure) {
+        self.failures.insert(Arc::clone(name), failure.why.clone());
         self.handle(Input::DialFailed { name: Arc::clone(name) });
-        self.conclude_connect(name, None, Err((code, why)));
+        self.conclude_connect(name, None, Err(failure));
     }
 
     fn verified(&mut self, link: LinkId, address: SocketAddr) {
@@ -243,13 +248,15 @@ impl Owner {
         }
         let (shared, dialled) = (Arc::clone(&self.shared), Arc::clone(name));
         if !self.spawn("link", move || shared.dial_link(dialled)) {
-            self.dial_failed(name, None, "too many links are being opened".to_owned());
+            let why = "too many links are being opened".to_owned();
+            self.dial_failed(name, DialFailure { code: None, why, is_other_key: false });
         }
     }
 
     fn verify(&mut self, link: LinkId, peer: PeerId, address: SocketAddr) {
-        let shared = Arc::clone(&self.shared);
-        self.spawn("verify", move || shared.verify(link, peer, address));
+        let (shared, held) = (Arc::clone(&self.shared), self.links.get(&link));
+        let key = held.and_then(|held| held.neighbour.key);
+        self.spawn("verify", move || shared.verify(link, (peer, key), address));
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> bool {
@@ -293,15 +300,21 @@ impl Owner {
         Moment(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn remember(&mut self, peers: &[Address]) {
+    fn remember(&mut self, peers: &[Destination]) {
         let list = self.remembered.list().clone();
         self.named = peers.iter().map(ToString::to_string).collect();
         for name in self.named.clone().into_iter().chain(list.known) {
-            self.handle(Input::Know { address: name.parse().ok(), name: name.into() });
+            self.know(&name.into());
         }
         for learned in list.learned {
             self.handle(Input::Learn { address: learned.address, reached: learned.reached });
         }
+    }
+
+    fn know(&mut self, name: &Arc<str>) {
+        let destination: Option<Destination> = name.parse().ok();
+        let (address, key) = destination.map_or((None, None), |named| (named.number(), named.key));
+        self.handle(Input::Know { name: Arc::clone(name), address, key });
     }
 
     /// Keeps a changed list once no more changes are waited for.
@@ -331,6 +344,7 @@ impl Owner {
         let neighbour = |held: &Held| NeighbourStatus {
             address: held.neighbour.address,
             peer: held.neighbour.peer,
+            is_tls: held.neighbour.key.is_some(),
             dialled: held.dialled,
             since: held.end.since,
             waiting: held.end.queue.waiting(),

@@ -3,15 +3,18 @@
 use super::answer::Connected;
 use super::*;
 use crate::overlay::Wanted;
+use crate::trust::{NO_MEMBER, Plain};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::Folder;
 use shared_folder::serve::{Observe, RequestRecord, Rules, Share};
 use std::time::{Duration, Instant};
+use wire::connection::Identity;
 use wire::error_code::ErrorCode;
 use wire::message::link::FileResult;
 use wire::message::{ByteCount, Role};
 use wire::net::service::{Admission, Service};
-use wire::net::{Door, Listener};
+use wire::net::{Address, Listener};
+use wire::network::{NETWORK_KEY_BYTES, NetworkKey};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const LINKS_MAX: usize = 4;
@@ -47,25 +50,34 @@ impl Peer {
     }
 
     fn start_at(listen: &str, file: &str, peers: &[SocketAddr], state: tempfile::TempDir) -> Self {
+        Self::start_in(None, (listen, file), peers, state)
+    }
+
+    fn start_in(
+        network: Option<NetworkKey>,
+        (listen, file): (&str, &str),
+        peers: &[SocketAddr],
+        state: tempfile::TempDir,
+    ) -> Self {
         let listener = Listener::bind(&listen.parse().unwrap()).unwrap();
-        let process_id = program::process_id::ProcessId::draw().unwrap().as_str().to_owned();
+        let identity = Identity::generate().unwrap().0;
+        let trust = Trust::new(&identity, Plain::Loopback, network).unwrap();
         let rules = Rules { refuses_changes: Some(ErrorCode::NotAllowed), ..Rules::default() };
-        let welcome = Host::welcome("test".into(), Role::Peer, process_id.clone(), &rules);
+        let welcome = Host::welcome("test".into(), Role::Peer, trust.process_id(), &rules);
         let share = Share::new(Folder::open(state.path()).unwrap(), Catalogue::open(None), rules);
         let host = Arc::new(Host::new(share, welcome, Box::new(Silent)));
         let settings = Settings {
             agent: "test".into(),
-            process_id,
             listening: listener.address(),
             advertise: None,
-            peers: peers.iter().copied().map(Address::from).collect(),
+            peers: peers.iter().map(|peer| Address::from(*peer).into()).collect(),
             links_max: LINKS_MAX,
-            security: Security::none(),
+            trust: trust.clone(),
             state: state.path().to_owned(),
         };
         let network = Network::start(settings, host, Arc::new(Names(vec![file.to_owned()]))).unwrap();
         let admission = Admission { connections_max: 2, patience: PATIENCE };
-        let service = Service::start(listener, admission, Door::plain(), network.serve()).unwrap();
+        let service = Service::start(listener, admission, trust.door(), network.serve()).unwrap();
         Self { network, service, state }
     }
 
@@ -107,6 +119,31 @@ fn a_search_crosses_links_and_its_results_name_their_owners() {
 }
 
 #[test]
+fn members_of_a_private_network_link_with_each_other_alone() {
+    let member = |seed, peers: &[SocketAddr]| {
+        let network = NetworkKey::new([seed; NETWORK_KEY_BYTES]);
+        Peer::start_in(Some(network), ("127.0.0.1:0", "song"), peers, tempfile::tempdir().unwrap())
+    };
+    let (one, other) = (member(1, &[]), member(2, &[]));
+    let friend = member(1, &[one.address()]);
+    one.await_links(1);
+    assert!(one.network.handle().status().neighbours[0].is_tls);
+    let key = friend.network.shared.trust.key();
+    assert_eq!(one.search("song", 1)[0].key, Some(key));
+    let connect = |peer: &Peer, to: &Peer| {
+        peer.network.handle().connect(&Address::from(to.address()).into(), &never()).unwrap_err()
+    };
+    let refused = |error: &ConnectError| matches!(error, ConnectError::Refused { code: ErrorCode::NotAllowed, why } if why == NO_MEMBER);
+    assert!(refused(&connect(&other, &one)) && refused(&connect(&one, &other)));
+    let open = Peer::start("song", &[]);
+    assert!(refused(&connect(&open, &one)));
+    assert!(matches!(connect(&one, &open), ConnectError::Unreachable(why) if why.contains("network")));
+    // It took the one that dialled it in, until that one had left.
+    open.await_links(0);
+    assert_eq!([one.links(), other.links()], [1, 0]);
+}
+
+#[test]
 fn a_discover_fills_the_peer_list_and_a_restart_keeps_it() {
     let first = Peer::start("a", &[]);
     let second = Peer::start("b", &[first.address()]);
@@ -114,8 +151,8 @@ fn a_discover_fills_the_peer_list_and_a_restart_keeps_it() {
     second.await_links(2);
     let asked = third.network.handle().discover(7, &never()).unwrap();
     let found: Vec<_> = (0..2).map(|_| asked.results.recv_timeout(PATIENCE).unwrap()).collect();
-    assert!(found.contains(&FoundPeer { address: first.address(), hops: 2, added: true }));
-    assert!(found.contains(&FoundPeer { address: second.address(), hops: 1, added: false }));
+    assert!(found.contains(&FoundPeer { address: first.address(), key: None, hops: 2, added: true }));
+    assert!(found.contains(&FoundPeer { address: second.address(), key: None, hops: 1, added: false }));
     let Peer { network, service, state } = third;
     drop(service);
     drop(network);
@@ -140,10 +177,10 @@ fn a_lost_link_is_made_again_when_the_neighbour_is_back() {
 fn connect_opens_a_link_once_and_says_what_it_met() {
     let (first, second) = (Peer::start("a", &[]), Peer::start("b", &[]));
     let handle = first.network.handle();
-    let there = Address::from(second.address());
+    let there = Destination::from(Address::from(second.address()));
     assert_eq!(handle.connect(&there, &never()), Ok(Connected { was_linked: false }));
     assert_eq!(handle.connect(&there, &never()), Ok(Connected { was_linked: true }));
-    assert_eq!(handle.connect(&Address::from(first.address()), &never()), Err(ConnectError::Itself));
+    assert_eq!(handle.connect(&Address::from(first.address()).into(), &never()), Err(ConnectError::Itself));
     drop(second);
     first.await_links(0);
     assert!(matches!(handle.connect(&there, &never()), Err(ConnectError::Unreachable(_))));
@@ -157,7 +194,7 @@ fn connect_where_no_link_has_room_is_no_success() {
     let others: Vec<_> = (0..LINKS_MAX).map(|_| Peer::start("b", &[first.address()])).collect();
     first.await_links(LINKS_MAX);
     let one_more = Peer::start("c", &[]);
-    let there = Address::from(one_more.address());
+    let there = Destination::from(Address::from(one_more.address()));
     let refused = first.network.handle().connect(&there, &never()).unwrap_err();
     assert!(matches!(refused, ConnectError::Refused { code: ErrorCode::Busy, .. }), "{refused}");
     drop(others);
@@ -168,7 +205,7 @@ fn two_that_know_each_other_keep_one_link() {
     let first = Peer::start("a", &[]);
     let second = Peer::start("b", &[first.address()]);
     first.await_links(1);
-    assert!(first.network.handle().connect(&Address::from(second.address()), &never()).is_ok());
+    assert!(first.network.handle().connect(&Address::from(second.address()).into(), &never()).is_ok());
     first.await_links(1);
     second.await_links(1);
 }

@@ -9,6 +9,7 @@ use super::{Action, Moment, Neighbour, PeerId};
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
+use wire::key::PublicKey;
 
 /// Peers that a user named. Exceeded: not kept.
 const KNOWN_MAX: usize = 256;
@@ -45,10 +46,19 @@ pub struct PeerStatus {
     pub dialling: bool,
 }
 
+/// A peer as a user names it.
+pub(super) struct Named {
+    pub(super) name: Arc<str>,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) key: Option<PublicKey>,
+}
+
 #[derive(Debug)]
 struct Entry {
     name: Arc<str>,
     address: Option<SocketAddr>,
+    /// Whose key must answer under that name, where it says so.
+    key: Option<PublicKey>,
     known: bool,
     /// Who was reached there last, in this run.
     peer: Option<PeerId>,
@@ -85,8 +95,9 @@ impl Book {
         }
     }
 
-    /// A user named this peer.
-    pub(super) fn know(&mut self, name: Arc<str>, address: Option<SocketAddr>, now: Moment) {
+    /// A user named this peer; a name with a key takes the place of one without, and never the other way.
+    pub(super) fn know(&mut self, named: Named, now: Moment) {
+        let Named { name, address, key } = named;
         if address.is_some_and(|address| self.own.contains(&address)) {
             return;
         }
@@ -95,8 +106,9 @@ impl Book {
         if let Some(entry) = self.entries.iter_mut().find(same) {
             entry.known = true;
             entry.not_before = now;
+            entry.take_name(name, key);
         } else if self.entries.iter().filter(|entry| entry.known).count() < KNOWN_MAX {
-            self.entries.push(Entry::new(name, address, true, now));
+            self.entries.push(Entry { key, ..Entry::new(name, address, true, now) });
         }
     }
 
@@ -264,7 +276,15 @@ impl Book {
 impl Entry {
     fn new(name: Arc<str>, address: Option<SocketAddr>, known: bool, not_before: Moment) -> Self {
         let (peer, reached, failures, dialling, is_ourselves) = (None, false, 0, false, false);
-        Self { name, address, known, peer, reached, failures, dialling, is_ourselves, not_before }
+        let key = None;
+        Self { name, address, key, known, peer, reached, failures, dialling, is_ourselves, not_before }
+    }
+
+    fn take_name(&mut self, name: Arc<str>, key: Option<PublicKey>) {
+        if key.is_some() && key != self.key {
+            // Whoever is being dialled by the old name is nobody's entry any more.
+            (self.name, self.key, self.dialling, self.peer) = (name, key, false, None);
+        }
     }
 
     fn dial(&mut self) -> Action {
@@ -273,7 +293,10 @@ impl Entry {
     }
 
     fn is_of(&self, link: &Link) -> bool {
-        self.peer == Some(link.peer) || self.address == Some(link.address)
+        match self.key {
+            Some(_) => self.key == link.key,
+            None => self.peer == Some(link.peer) || self.address == Some(link.address),
+        }
     }
 
     fn is_linked(&self, links: &[Link]) -> bool {

@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 use wire::message::link::FileResult;
 use wire::message::{FloodId, LinkMessage};
 
@@ -32,9 +33,17 @@ impl Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// One peer, named by its process id.
+/// One peer, named by its process id, or by the beginning of the key that it has proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u128);
+
+impl PeerId {
+    /// Whoever has proven that key: its first 128 bits, which nobody can have twice but by breaking the key.
+    #[must_use]
+    pub fn of(key: PublicKey) -> Self {
+        Self(key.0.iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte)))
+    }
+}
 
 impl fmt::Display for PeerId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,6 +56,8 @@ impl fmt::Display for PeerId {
 pub struct Neighbour {
     /// Its id.
     pub peer: PeerId,
+    /// The key that it has proven to have; none in plain text.
+    pub key: Option<PublicKey>,
     /// Where it can be reached: the number that we see with the port of its `hello`, or where we dialled it.
     pub address: SocketAddr,
     /// Where it says that it can be reached.
@@ -136,8 +147,10 @@ pub enum Input {
     Know {
         /// How it is dialled.
         name: Arc<str>,
-        /// The address behind the name, where the name is one.
+        /// The address behind the name, where the name has one.
         address: Option<SocketAddr>,
+        /// The key that must answer there, where the name has one.
+        key: Option<PublicKey>,
     },
     /// An address that was learned in an earlier run.
     Learn {
@@ -205,6 +218,8 @@ pub enum Action {
         id: FloodId,
         /// Where they can be had.
         address: SocketAddr,
+        /// Whose key answers there, as the result tells.
+        key: Option<PublicKey>,
         /// Links between here and there, as the result tells.
         hops: u8,
         /// The files.
@@ -216,6 +231,8 @@ pub enum Action {
         id: FloodId,
         /// Where it can be reached.
         address: SocketAddr,
+        /// Whose key answers there, as the result tells.
+        key: Option<PublicKey>,
         /// Links between here and there, as the result tells.
         hops: u8,
         /// Whether it is new in the list.

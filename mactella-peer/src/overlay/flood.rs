@@ -44,7 +44,7 @@ impl Overlay {
         };
         self.counters.searches_seen += 1;
         for files in in_lines(turn.index.find(&wanted, SEARCH_FILES_MAX)) {
-            let result = SearchResult { search_id: id, hops: 0, address: None, files };
+            let result = SearchResult { search_id: id, hops: 0, address: None, key: None, files };
             self.send(turn, source, LinkMessage::SearchResult(result));
         }
         if reach.ttl > 0 {
@@ -58,7 +58,7 @@ impl Overlay {
             return;
         };
         self.counters.discovers_seen += 1;
-        let result = DiscoverResult { discover_id: id, hops: 0, address: None };
+        let result = DiscoverResult { discover_id: id, hops: 0, address: None, key: None };
         self.send(turn, source, LinkMessage::DiscoverResult(result));
         if reach.ttl > 0 {
             let onward = Discover { discover_id: id, ttl: reach.ttl, hops: reach.hops };
@@ -180,7 +180,7 @@ mod tests {
         let lines = in_lines((0..40).map(file).collect());
         assert!(lines.len() == 3 && lines.iter().map(Vec::len).sum::<usize>() == 40);
         for files in lines {
-            let result = SearchResult { search_id: FloodId(1), hops: 0, address: None, files };
+            let result = SearchResult { search_id: FloodId(1), hops: 0, address: None, key: None, files };
             assert!(encoded_len(&result) < RESULT_BYTES_MAX);
         }
     }

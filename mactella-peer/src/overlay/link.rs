@@ -3,6 +3,7 @@
 use super::budget::{Budget, Rate};
 use super::{LinkId, Moment, Neighbour, PeerId};
 use core::net::SocketAddr;
+use wire::key::PublicKey;
 use wire::limits::{
     FLOODS_AT_ONCE_MAX, FLOODS_PER_SECOND_MAX, FLOODS_REMEMBERED_MAX, RESULTS_AT_ONCE_MAX,
     RESULTS_PER_SECOND_MAX,
@@ -21,6 +22,8 @@ pub(super) struct Link {
     /// Its place among all links that ever opened here, from 1.
     pub(super) number: u32,
     pub(super) peer: PeerId,
+    /// What is written into the results of this neighbour, beside its address.
+    pub(super) key: Option<PublicKey>,
     pub(super) is_dialled_by_us: bool,
     /// What is written into the results of this neighbour.
     pub(super) address: SocketAddr,
@@ -38,6 +41,7 @@ impl Link {
             id,
             number,
             peer: neighbour.peer,
+            key: neighbour.key,
             is_dialled_by_us: false,
             address: neighbour.address,
             remembered: 0,
@@ -72,7 +76,7 @@ mod tests {
     #[test]
     fn as_many_floods_are_remembered_as_the_limit_says_and_not_one_more() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let neighbour = Neighbour { peer: PeerId(1), address, advertise: None };
+        let neighbour = Neighbour { peer: PeerId(1), key: None, address, advertise: None };
         let mut link = Link::new(LinkId(1), 1, neighbour, Moment(0));
         assert!((0..FLOODS_REMEMBERED_MAX).all(|_| link.may_be_remembered()));
         assert!(!link.may_be_remembered());

@@ -2,7 +2,7 @@
 //!
 //! Two peers that dial each other at the same time keep the link that the one with the smaller id dialled: both
 //! ends come to that by themselves, in whatever order they see the two. Of several links that one end dialled,
-//! the other end keeps the first.
+//! the other end keeps the first. Whoever has proven its key comes before whoever only says that it is that peer.
 
 use super::book::is_dialable;
 use super::budget::Rate;
@@ -14,17 +14,37 @@ use wire::error_code::ErrorCode;
 /// Looks whether neighbours answer where they say: whoever opens links only to have others dialled gets no further.
 pub(super) const VERIFICATIONS: Rate = Rate::new(32, 2);
 
+/// A link that stands, where another one to the same peer opens.
+struct Rival {
+    link: LinkId,
+    /// Whether we dialled it.
+    is_ours: bool,
+    /// Whether its end, and the end of the new one, have proven who they are.
+    proves: (bool, bool),
+}
+
+impl Rival {
+    /// Whether it stays; `among_equals` if both have shown as much of themselves.
+    fn stays(&self, among_equals: bool) -> bool {
+        match self.proves {
+            (true, false) => true,
+            (false, true) => false,
+            _ => among_equals,
+        }
+    }
+}
+
 impl Overlay {
     pub(super) fn hello(&mut self, turn: &mut Turn<'_>, link: LinkId, neighbour: Neighbour) {
         let refuse = |code, message| Action::Refuse { link, code, message };
         if neighbour.peer == self.own {
             return turn.actions.push(refuse(ErrorCode::NotAllowed, "this is the very peer that dials"));
         }
-        match self.link_to(neighbour) {
-            Some((_, is_ours)) if !is_ours || self.own < neighbour.peer => {
+        match self.rival_of(neighbour) {
+            Some(rival) if rival.stays(!rival.is_ours || self.own < neighbour.peer) => {
                 return turn.actions.push(refuse(ErrorCode::Exists, "there is a link between us already"));
             }
-            Some((old, _)) => self.close(turn, old),
+            Some(rival) => self.close(turn, rival.link),
             None if self.links.len() >= self.links_max => {
                 return turn.actions.push(refuse(ErrorCode::Busy, "as many neighbours as there is room for"));
             }
@@ -40,11 +60,11 @@ impl Overlay {
             return turn.actions.push(Action::Close { link, reason: CloseReason::Itself });
         }
         self.book.reached(name, neighbour, turn.now);
-        match self.link_to(neighbour) {
-            Some((_, is_ours)) if is_ours || neighbour.peer < self.own => {
+        match self.rival_of(neighbour) {
+            Some(rival) if rival.stays(rival.is_ours || neighbour.peer < self.own) => {
                 return turn.actions.push(Action::Close { link, reason: CloseReason::Double });
             }
-            Some((old, _)) => self.close(turn, old),
+            Some(rival) => self.close(turn, rival.link),
             None if self.links.len() >= self.links_max => {
                 self.book.dial_failed(name, turn.now);
                 return turn.actions.push(Action::Close { link, reason: CloseReason::Full });
@@ -84,10 +104,11 @@ impl Overlay {
         }
     }
 
-    /// The link to that peer, and whether we dialled it.
-    fn link_to(&self, neighbour: Neighbour) -> Option<(LinkId, bool)> {
+    /// The link that stands to that peer already.
+    fn rival_of(&self, neighbour: Neighbour) -> Option<Rival> {
         let held = self.links.iter().find(|link| link.peer == neighbour.peer)?;
-        Some((held.id, held.is_dialled_by_us))
+        let proves = (held.key.is_some(), neighbour.key.is_some());
+        Some(Rival { link: held.id, is_ours: held.is_dialled_by_us, proves })
     }
 
     fn close(&mut self, turn: &mut Turn<'_>, link: LinkId) {

@@ -110,7 +110,12 @@ mod tests {
 
     fn result(number: usize) -> Arc<LinkMessage> {
         let discover_id = FloodId(number as u128);
-        Arc::new(LinkMessage::DiscoverResult(DiscoverResult { discover_id, hops: 0, address: None }))
+        Arc::new(LinkMessage::DiscoverResult(DiscoverResult {
+            discover_id,
+            hops: 0,
+            address: None,
+            key: None,
+        }))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod floods;
 mod results;
+mod keys;
 mod openings;
 mod lists;
 mod any_input;
@@ -48,7 +49,7 @@ pub(super) fn address(port: u16) -> SocketAddr {
 }
 
 pub(super) fn neighbour(number: u16) -> Neighbour {
-    Neighbour { peer: PeerId(u128::from(number)), address: address(number), advertise: None }
+    Neighbour { peer: PeerId(u128::from(number)), key: None, address: address(number), advertise: None }
 }
 
 pub(super) fn words(text: &str) -> Wanted {
@@ -100,6 +101,7 @@ pub(super) fn result(id: FloodId, hops: u8, from: Option<SocketAddr>) -> LinkMes
         search_id: id,
         hops,
         address: from,
+        key: None,
         files: vec![file("a song")],
     })
 }

@@ -12,6 +12,7 @@ pub(super) struct SearchLine<'a> {
     pub(super) byte_count: u64,
     pub(super) digest: Option<String>,
     pub(super) address: String,
+    pub(super) key: Option<String>,
     pub(super) hops: u8,
 }
 
@@ -20,6 +21,7 @@ pub(super) struct SearchLine<'a> {
 pub(super) struct DiscoverLine {
     pub(super) command: &'static str,
     pub(super) address: String,
+    pub(super) key: Option<String>,
     pub(super) hops: u8,
     pub(super) added: bool,
 }
@@ -84,6 +86,8 @@ pub(super) struct TopicLine<'a> {
 pub(super) struct StatusLine<'a> {
     pub(super) command: &'static str,
     pub(super) address: String,
+    pub(super) key: String,
+    pub(super) private: bool,
     pub(super) links: usize,
     pub(super) messages_sent: u64,
     pub(super) messages_received: u64,
@@ -113,6 +117,7 @@ pub(super) struct StatusLine<'a> {
 pub(super) struct NeighbourObject {
     pub(super) address: String,
     pub(super) peer: String,
+    pub(super) tls: bool,
     pub(super) dialled: bool,
     pub(super) seconds: f64,
     pub(super) waiting: usize,

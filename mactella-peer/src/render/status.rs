@@ -8,11 +8,16 @@ use program::results::json_line;
 use program::status::{Session, summary};
 use shared_folder::library::LibraryStatus;
 use std::net::SocketAddr;
+use wire::key::PublicKey;
 use wire::net::service::SessionStatus;
 
 /// All that STATUS shows.
 pub(crate) struct ShownStatus {
     pub(crate) address: SocketAddr,
+    /// This peer's own.
+    pub(crate) key: PublicKey,
+    /// Whether it is in a private network.
+    pub(crate) is_private: bool,
     pub(crate) network: NetworkStatus,
     pub(crate) library: LibraryStatus,
     pub(crate) sessions: Vec<SessionStatus>,
@@ -29,6 +34,8 @@ impl ShownStatus {
         json_line(&StatusLine {
             command: "status",
             address: self.address.to_string(),
+            key: self.key.to_string(),
+            private: self.is_private,
             links: self.network.neighbours.len(),
             messages_sent: counters.messages_sent,
             messages_received: counters.messages_received,
@@ -57,7 +64,8 @@ impl ShownStatus {
     /// For people.
     pub(super) fn lines(&self) -> Vec<String> {
         let sessions: Vec<_> = self.sessions.iter().map(session).collect();
-        let mut lines = vec![links(self.network.neighbours.len())];
+        let network = if self.is_private { "in a private network" } else { "in no private network" };
+        let mut lines = vec![format!("key {}, {network}", self.key), links(self.network.neighbours.len())];
         lines.extend(self.network.neighbours.iter().map(neighbour));
         lines.push(summary(&sessions));
         lines.extend(sessions.iter().map(ToString::to_string));
@@ -112,15 +120,17 @@ fn links(count: usize) -> String {
 
 fn neighbour(status: &NeighbourStatus) -> String {
     let way = if status.dialled { "dialled" } else { "accepted" };
+    let tls = if status.is_tls { "TLS" } else { "plain" };
     let seconds = status.since.elapsed().as_secs();
     let waiting = status.waiting;
-    format!("        {:<21}  {seconds:>6}s  {way}, {waiting} messages waiting", status.address)
+    format!("        {:<21}  {seconds:>6}s  {way}, {tls}, {waiting} messages waiting", status.address)
 }
 
 fn object(status: &NeighbourStatus) -> NeighbourObject {
     NeighbourObject {
         address: status.address.to_string(),
         peer: status.peer.to_string(),
+        tls: status.is_tls,
         dialled: status.dialled,
         seconds: status.since.elapsed().as_secs_f64(),
         waiting: status.waiting,

@@ -37,7 +37,7 @@ fn shown(is_json: bool, show: impl FnOnce(&Report<'_>)) -> (Vec<String>, Vec<Str
 
 fn found(path: &str) -> FoundFile {
     let address = "127.0.0.1:10003".parse().unwrap();
-    FoundFile { path: path.into(), byte_count: 5, digest: None, address, hops: 2 }
+    FoundFile { path: path.into(), byte_count: 5, digest: None, address, key: None, hops: 2 }
 }
 
 #[test]
@@ -45,20 +45,20 @@ fn a_result_of_a_search_is_one_line_in_either_form() {
     let (lines, _) = shown(false, |report| report.found(&found("a \u{202e}song, live.mp3")));
     assert_eq!(lines, ["found at IP:127.0.0.1,Port:10003: a \\u{202e}song, live.mp3, 5 B"]);
     let (lines, _) = shown(true, |report| report.found(&found("s")));
-    let expected = r#"{"command":"search","path":"s","byte_count":5,"digest":null,"address":"127.0.0.1:10003","hops":2}"#;
+    let expected = r#"{"command":"search","path":"s","byte_count":5,"digest":null,"address":"127.0.0.1:10003","key":null,"hops":2}"#;
     assert_eq!(lines, [expected]);
 }
 
 #[test]
 fn a_discovered_peer_says_whether_it_is_new() {
-    let peer = |added| FoundPeer { address: "[::1]:5".parse().unwrap(), hops: 1, added };
+    let peer = |added| FoundPeer { address: "[::1]:5".parse().unwrap(), key: None, hops: 1, added };
     let (lines, _) = shown(false, |report| {
         report.discovered(peer(true));
         report.discovered(peer(false));
     });
     assert_eq!(lines, ["IP:::1,Port:5 has been added", "IP:::1,Port:5 is already in the list"]);
     let (lines, _) = shown(true, |report| report.discovered(peer(true)));
-    assert_eq!(lines, [r#"{"command":"discover","address":"[::1]:5","hops":1,"added":true}"#]);
+    assert_eq!(lines, [r#"{"command":"discover","address":"[::1]:5","key":null,"hops":1,"added":true}"#]);
 }
 
 #[test]

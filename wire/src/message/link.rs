@@ -7,6 +7,7 @@ use super::reply::Refused;
 use super::{ByteCount, message_set, message_types};
 use crate::codec::only_map_vec;
 use crate::digest::Digest;
+use crate::key::PublicKey;
 use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
@@ -48,6 +49,9 @@ pub struct SearchResult {
     /// Where the files can be had; written by the owner's neighbour, so none where `hops` is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<SocketAddr>,
+    /// The key that its owner has proven to its neighbour, who writes it beside the address; none where they speak plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
     /// The files.
     #[serde(deserialize_with = "only_map_vec")]
     pub files: Vec<FileResult>,
@@ -86,6 +90,9 @@ pub struct DiscoverResult {
     /// As in a search's result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<SocketAddr>,
+    /// As in a search's result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
 }
 
 /// Keeps the way open where something on it forgets silent connections; it asks for no answer.

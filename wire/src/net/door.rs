@@ -13,7 +13,12 @@ use thiserror::Error;
 pub struct Door {
     acceptor: Option<Acceptor>,
     plain: PlainFrom,
+    /// What plain text is refused with.
+    text: &'static str,
 }
+
+const TLS_ALONE: &str =
+    "this daemon speaks TLS alone: plain text could be read and changed by everyone on the way";
 
 /// Who may speak plain text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +49,19 @@ impl Door {
     /// Takes plain text from everywhere, and no TLS.
     #[must_use]
     pub fn plain() -> Self {
-        Self { acceptor: None, plain: PlainFrom::Anywhere }
+        Self { acceptor: None, plain: PlainFrom::Anywhere, text: TLS_ALONE }
     }
 
     /// Takes TLS, and plain text from some.
     #[must_use]
     pub fn new(acceptor: Acceptor, plain: PlainFrom) -> Self {
-        Self { acceptor: Some(acceptor), plain }
+        Self { acceptor: Some(acceptor), plain, text: TLS_ALONE }
+    }
+
+    /// Refuses plain text in these words.
+    #[must_use]
+    pub fn telling(self, text: &'static str) -> Self {
+        Self { text, ..self }
     }
 
     /// Lets a connection in that was just accepted: all of it before `deadline`.
@@ -71,10 +82,8 @@ impl Door {
         if may_be_plain {
             return Ok(());
         }
-        let text =
-            "this daemon speaks TLS alone: plain text could be read and changed by everyone on the way";
         // It may have left already; then nobody needs the answer.
-        let _ = refuse(connection, ErrorCode::NotAllowed, text);
+        let _ = refuse(connection, ErrorCode::NotAllowed, self.text);
         Err(DoorError::Plain)
     }
 

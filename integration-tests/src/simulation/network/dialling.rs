@@ -44,7 +44,7 @@ impl Network {
         for known in known.collect::<Vec<_>>() {
             let address = super::super::node::address(known);
             let name = address.to_string().into();
-            self.feed(number, Given::Other, Input::Know { name, address: Some(address) })?;
+            self.feed(number, Given::Other, Input::Know { name, address: Some(address), key: None })?;
         }
         Ok(())
     }

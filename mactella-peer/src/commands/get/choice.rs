@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use wire::digest::Digest;
+use wire::key::PublicKey;
 use wire::path::SharedPath;
 
 /// Holders that are tried one after the other. Further ones are left out.
@@ -16,6 +17,8 @@ const HOLDERS_TRIED_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Holder {
     pub(super) address: SocketAddr,
+    /// Whose key must answer there.
+    pub(super) key: Option<PublicKey>,
     pub(super) path: SharedPath,
     pub(super) digest: Option<Digest>,
     hops: u8,
@@ -26,7 +29,7 @@ pub(super) struct Holder {
 pub(super) fn best_of(files: &[FoundFile]) -> Vec<Holder> {
     let mut holders: Vec<Holder> = files.iter().filter_map(Holder::of).collect();
     holders.sort_by(|one, other| {
-        (one.hops, &one.path, one.address).cmp(&(other.hops, &other.path, other.address))
+        (one.hops, &one.path, one.address, one.key).cmp(&(other.hops, &other.path, other.address, other.key))
     });
     let mut by_digest: BTreeMap<Digest, Vec<Holder>> = BTreeMap::new();
     for holder in &holders {
@@ -37,7 +40,7 @@ pub(super) fn best_of(files: &[FoundFile]) -> Vec<Holder> {
     let contents = by_digest.into_values().map(each_once);
     let best = contents.max_by_key(|holders| {
         let first = holders.first().map(|first| (first.hops, first.path.clone()));
-        (holders.len(), Reverse(first))
+        (count_of(holders), Reverse(first))
     });
     let mut best = best.unwrap_or_else(|| unhashed(&holders));
     best.truncate(HOLDERS_TRIED_MAX);
@@ -52,17 +55,24 @@ fn unhashed(holders: &[Holder]) -> Vec<Holder> {
     each_once(holders.iter().filter(is_same).cloned().collect())
 }
 
-/// A peer that has the content under several paths is one holder.
+/// A peer that has the content under several paths is one holder. Where a result lies about an address, another one with that
+/// key may tell the right one: both are tried.
 fn each_once(holders: Vec<Holder>) -> Vec<Holder> {
     let mut seen = HashSet::new();
-    holders.into_iter().filter(|holder| seen.insert(holder.address)).collect()
+    holders.into_iter().filter(|holder| seen.insert((holder.address, holder.key))).collect()
+}
+
+/// How many peers these are: told apart by their keys, where there are any.
+fn count_of(holders: &[Holder]) -> usize {
+    let who = |holder: &Holder| holder.key.ok_or(holder.address);
+    holders.iter().map(who).collect::<HashSet<_>>().len()
 }
 
 impl Holder {
     fn of(file: &FoundFile) -> Option<Self> {
         let path = SharedPath::parse(&file.path).ok()?;
-        let FoundFile { address, digest, hops, byte_count, .. } = *file;
-        Some(Self { address, path, digest, hops, byte_count })
+        let FoundFile { address, key, digest, hops, byte_count, .. } = *file;
+        Some(Self { address, key, path, digest, hops, byte_count })
     }
 }
 
@@ -73,7 +83,7 @@ mod tests {
     fn file(port: u16, path: &str, content: Option<&str>, hops: u8) -> FoundFile {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let digest = content.map(|content| Digest::of(content.as_bytes()));
-        FoundFile { path: path.into(), byte_count: 5, digest, address, hops }
+        FoundFile { path: path.into(), byte_count: 5, digest, address, key: None, hops }
     }
 
     fn ports(files: &[FoundFile]) -> Vec<u16> {
@@ -106,6 +116,17 @@ mod tests {
             file(3, "d", Some("both"), 3),
         ];
         assert_eq!(ports(&files), [2, 3]);
+    }
+
+    #[test]
+    fn holders_are_told_apart_by_their_keys_and_every_address_that_was_told_is_tried() {
+        let of = |port, seed: u8, content| {
+            let key = Some(PublicKey([seed; 32]));
+            FoundFile { key, ..file(port, "a", Some(content), u8::try_from(port).unwrap()) }
+        };
+        let files = [of(1, 1, "one"), of(2, 1, "one"), of(3, 3, "two"), of(4, 4, "two")];
+        assert_eq!(ports(&files), [3, 4], "one peer at two addresses is one holder");
+        assert_eq!(ports(&files[..2]), [1, 2]);
     }
 
     #[test]

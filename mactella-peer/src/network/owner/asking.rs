@@ -1,6 +1,7 @@
 //! What commands ask of the owner: at once, or after known peers have been dialled.
 
 use super::Owner;
+use crate::destination::Destination;
 use crate::network::answer::{AskError, ConnectError, Connected, FoundFile, FoundPeer};
 use crate::network::event::Ask;
 use crate::overlay::{Input, Wanted};
@@ -10,9 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 use wire::message::FloodId;
 use wire::message::link::FileResult;
-use wire::net::Address;
 
 /// How long a search waits for known peers that are being dialled.
 const DIALS_WAIT: Duration = Duration::from_secs(1);
@@ -45,6 +46,16 @@ enum Flood {
     Discover { ttl: u8, found: Sender<FoundPeer> },
 }
 
+/// Why a dial led to no link.
+#[derive(Debug, Clone)]
+pub(super) struct DialFailure {
+    /// What whoever is there refused with.
+    pub(super) code: Option<ErrorCode>,
+    pub(super) why: String,
+    /// Whether somebody else answers than who is meant.
+    pub(super) is_other_key: bool,
+}
+
 /// A CONNECT that waits for its dial.
 pub(super) struct Connecting {
     name: Arc<str>,
@@ -60,20 +71,25 @@ impl Collectors {
         self.0.clear();
     }
 
-    pub(super) fn files(&self, id: FloodId, (address, hops): (SocketAddr, u8), files: Vec<FileResult>) {
+    pub(super) fn files(
+        &self,
+        id: FloodId,
+        (address, key, hops): (SocketAddr, Option<PublicKey>, u8),
+        files: Vec<FileResult>,
+    ) {
         let Some(Collector { results: Results::Files(found), .. }) = self.0.get(&id) else { return };
         for file in files {
             let FileResult { path, byte_count, digest } = file;
-            let result = FoundFile { path, byte_count: byte_count.get(), digest, address, hops };
+            let result = FoundFile { path, byte_count: byte_count.get(), digest, address, key, hops };
             // Full: see the channel's limit. Closed: the word that says so is on its way.
             let _ = found.try_send(result);
         }
     }
 
-    pub(super) fn peer(&self, id: FloodId, (address, hops): (SocketAddr, u8), added: bool) {
+    pub(super) fn peer(&self, id: FloodId, peer: FoundPeer) {
         if let Some(Collector { results: Results::Peers(found), .. }) = self.0.get(&id) {
             // As above.
-            let _ = found.try_send(FoundPeer { address, hops, added });
+            let _ = found.try_send(peer);
         }
     }
 
@@ -96,7 +112,7 @@ impl Owner {
                 self.flood(Flood::Search { wanted, ttl, found }, reply);
             }
             Ask::Discover { ttl, found, reply } => self.flood(Flood::Discover { ttl, found }, reply),
-            Ask::Connect { address, reply } => self.connect(&address, reply),
+            Ask::Connect { destination, reply } => self.connect(&destination, reply),
             Ask::Reset { reply } => {
                 let before = self.overlay.peers().len();
                 self.handle(Input::Reset);
@@ -135,7 +151,7 @@ impl Owner {
         &mut self,
         name: &Arc<str>,
         address: Option<SocketAddr>,
-        outcome: Result<bool, (Option<ErrorCode>, String)>,
+        outcome: Result<bool, DialFailure>,
     ) {
         let (ready, connecting) = std::mem::take(&mut self.connecting)
             .into_iter()
@@ -148,15 +164,19 @@ impl Owner {
         let outcome = match outcome {
             Ok(stands) => Ok(Connected { was_linked: !stands }),
             // The other end knows a link between us; without any at this end, it is somebody else's.
-            Err((Some(ErrorCode::Exists), _)) if !self.links.is_empty() => Ok(Connected { was_linked: true }),
+            Err(DialFailure { code: Some(ErrorCode::Exists), .. }) if !self.links.is_empty() => {
+                Ok(Connected { was_linked: true })
+            }
+            Err(DialFailure { why, is_other_key: true, .. }) => Err(ConnectError::OtherKey(why)),
             // Of two links that opened at the same time, the other end may close one before it has said a word.
             Err(_) if self.stands_with(name) => Ok(Connected { was_linked: true }),
-            Err((Some(code), why)) => Err(ConnectError::Refused { code, why }),
-            Err((None, why)) => Err(ConnectError::Unreachable(why)),
+            Err(DialFailure { code: Some(code), why, .. }) => Err(ConnectError::Refused { code, why }),
+            Err(DialFailure { why, .. }) => Err(ConnectError::Unreachable(why)),
         };
         if outcome.is_ok() {
-            let address = address.or_else(|| name.parse().ok());
-            self.handle(Input::Know { name: Arc::clone(name), address });
+            let named: Option<Destination> = name.parse().ok();
+            let (number, key) = named.map_or((None, None), |named| (named.number(), named.key));
+            self.handle(Input::Know { name: Arc::clone(name), address: address.or(number), key });
         }
         ready.into_iter().for_each(|waiting| {
             let _ = waiting.reply.send(outcome.clone());
@@ -190,14 +210,14 @@ impl Owner {
         Ok(id)
     }
 
-    fn connect(&mut self, address: &Address, reply: Sender<Result<Connected, ConnectError>>) {
-        let name: Arc<str> = address.to_string().into();
+    fn connect(&mut self, destination: &Destination, reply: Sender<Result<Connected, ConnectError>>) {
+        let name: Arc<str> = destination.to_string().into();
         if self.is_stopping {
             let _ = reply.send(Err(ConnectError::Stopping));
-        } else if name.parse().is_ok_and(|address: SocketAddr| address == self.shared.listening) {
+        } else if destination.number() == Some(self.shared.listening) {
             let _ = reply.send(Err(ConnectError::Itself));
         } else if self.stands_with(&name) {
-            self.handle(Input::Know { address: name.parse().ok(), name });
+            self.know(&name);
             let _ = reply.send(Ok(Connected { was_linked: true }));
         } else {
             let is_dialled = self.connecting.iter().any(|connecting| connecting.name == name)
@@ -211,9 +231,16 @@ impl Owner {
 
     /// Whether a link to whoever is meant by that name stands.
     fn stands_with(&self, name: &str) -> bool {
-        let address = name.parse().ok();
-        self.overlay.is_linked(name)
-            || self.links.values().any(|held| Some(held.neighbour.address) == address)
+        let Ok(destination) = name.parse::<Destination>() else { return false };
+        match destination.key {
+            // Whoever is at the address without having proven that key is somebody else.
+            Some(_) => self.links.values().any(|held| held.neighbour.key == destination.key),
+            None => {
+                let number = destination.number();
+                self.overlay.is_linked(name)
+                    || self.links.values().any(|held| Some(held.neighbour.address) == number)
+            }
+        }
     }
 
     fn is_dialling_known_peers(&self) -> bool {
@@ -236,7 +263,7 @@ mod tests {
         assert_eq!(collectors.0.len(), COLLECTORS_MAX);
         let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
         for number in 0..=COLLECTORS_MAX as u128 {
-            collectors.peer(FloodId(number), (address, 1), false);
+            collectors.peer(FloodId(number), FoundPeer { address, key: None, hops: 1, added: false });
         }
         assert_eq!(results.len(), COLLECTORS_MAX);
         assert!(!collectors.0.contains_key(&FloodId(0)), "the oldest one is forgotten");

@@ -24,10 +24,10 @@ fn any_message() -> impl Strategy<Value = LinkMessage> {
         (any_id(), any::<u8>(), any::<u8>()).prop_map(|(id, ttl, hops)| discover(id, ttl, hops)),
         (any_id(), 0u8..9, place.clone(), 0usize..300).prop_map(|(search_id, hops, address, count)| {
             let files = vec![file("a"); count];
-            LinkMessage::SearchResult(SearchResult { search_id, hops, address, files })
+            LinkMessage::SearchResult(SearchResult { search_id, hops, address, key: None, files })
         }),
         (any_id(), any::<u8>(), place).prop_map(|(discover_id, hops, address)| {
-            LinkMessage::DiscoverResult(DiscoverResult { discover_id, hops, address })
+            LinkMessage::DiscoverResult(DiscoverResult { discover_id, hops, address, key: None })
         }),
     ]
 }
@@ -43,7 +43,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => any_link().prop_map(|link| Input::Closed { link }),
         1 => (0u16..5).prop_map(move |number| Input::DialFailed { name: name(number) }),
         1 => (0u16..5).prop_map(move |number| {
-            Input::Know { name: name(number), address: Some(address(number)) }
+            Input::Know { name: name(number), address: Some(address(number)), key: None }
         }),
         1 => (0u16..9).prop_map(|number| Input::Learn { address: address(number), reached: number > 4 }),
         1 => (any_id(), any::<u8>()).prop_map(|(id, ttl)| Input::Search { id, wanted: words("song"), ttl }),

@@ -4,7 +4,7 @@ use super::*;
 
 fn know(overlay: &mut Overlay, now: u64, number: u16) -> Vec<Action> {
     let address = address(number);
-    let input = Input::Know { name: address.to_string().into(), address: Some(address) };
+    let input = Input::Know { name: address.to_string().into(), address: Some(address), key: None };
     overlay.handle(Moment(now), input, &NOTHING)
 }
 

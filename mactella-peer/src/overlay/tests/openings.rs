@@ -29,7 +29,7 @@ fn a_peer_keeps_no_link_to_itself_whichever_end_sees_it_first() {
 fn a_known_peer_that_turns_out_to_be_this_one_is_not_dialled_again() {
     let mut own = overlay(5);
     let name: Arc<str> = "me:1".into();
-    let know = Input::Know { name: Arc::clone(&name), address: None };
+    let know = Input::Know { name: Arc::clone(&name), address: None, key: None };
     assert_eq!(own.handle(Moment(0), know, &NOTHING), [Action::Dial { name: Arc::clone(&name) }]);
     own.handle(Moment(0), Input::Opened { link: LinkId(1), name, neighbour: neighbour(5) }, &NOTHING);
     assert_eq!((own.next_moment(), own.handle(Moment(9_999_999), Input::Time, &NOTHING)), (None, Vec::new()));

@@ -49,7 +49,7 @@ fn a_result_whose_way_home_is_gone_is_dropped() {
 #[test]
 fn results_that_say_something_impossible_are_dropped_and_counted() {
     let with = |files: Vec<FileResult>| {
-        LinkMessage::SearchResult(SearchResult { search_id: ID, hops: 0, address: None, files })
+        LinkMessage::SearchResult(SearchResult { search_id: ID, hops: 0, address: None, key: None, files })
     };
     let long = |count| vec![file(&"x".repeat(count))];
     let mut hub = passed();
@@ -82,7 +82,8 @@ fn a_result_that_comes_home_may_have_crossed_as_many_links_as_its_search() {
 fn promise_5_no_neighbour_brings_home_more_files_than_its_share_of_a_search() {
     let mut hub = passed();
     let files = vec![file("x"); SEARCH_FILES_MAX];
-    let full = LinkMessage::SearchResult(SearchResult { search_id: ID, hops: 0, address: None, files });
+    let full =
+        LinkMessage::SearchResult(SearchResult { search_id: ID, hops: 0, address: None, key: None, files });
     let share = SEARCH_RESULTS_PER_LINK_MAX as usize / SEARCH_FILES_MAX;
     let passed = (0..share + 3).filter(|_| !receive(&mut hub, 3, full.clone()).is_empty()).count();
     assert_eq!(passed, share);
@@ -106,15 +107,17 @@ fn own_results_are_given_to_the_user_and_a_replayed_one_counts_against_its_share
     let mut hub = hub(2);
     hub.handle(Moment(0), Input::Search { id: ID, wanted: words("song"), ttl: 3 }, &NOTHING);
     let found = receive(&mut hub, 2, result(ID, 0, None));
-    assert_eq!(found, [Action::Found { id: ID, address: address(2), hops: 1, files: vec![file("a song")] }]);
+    let files = vec![file("a song")];
+    assert_eq!(found, [Action::Found { id: ID, address: address(2), key: None, hops: 1, files }]);
 }
 
 #[test]
 fn a_discovered_peer_is_added_once_and_neighbours_are_in_the_list_already() {
     let mut hub = hub(2);
     hub.handle(Moment(0), Input::Discover { id: ID, ttl: 3 }, &NOTHING);
-    let message =
-        |hops, address| LinkMessage::DiscoverResult(DiscoverResult { discover_id: ID, hops, address });
+    let message = |hops, address| {
+        LinkMessage::DiscoverResult(DiscoverResult { discover_id: ID, hops, address, key: None })
+    };
     let added = |actions: Vec<Action>| match actions.as_slice() {
         [Action::Discovered { added, .. }] => *added,
         other => panic!("{other:?}"),

@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::digest::Digest;
+use wire::key::PublicKey;
 use wire::limits::TTL_MAX;
 use wire::message::link::{Discover, DiscoverResult, FileResult, LinkSearch, SearchResult};
 use wire::message::{ByteCount, FloodId, LinkMessage};
@@ -184,11 +185,16 @@ impl Rest<'_> {
         }
     }
 
+    fn key(&mut self) -> Option<PublicKey> {
+        (self.below(2) == 1).then(|| PublicKey([self.byte(); 32]))
+    }
+
     fn neighbour(&mut self) -> Neighbour {
         Neighbour {
             peer: PeerId(u128::from(self.below(8))),
             address: self.address(),
             advertise: self.place(),
+            key: self.key(),
         }
     }
 
@@ -211,11 +217,13 @@ impl Rest<'_> {
                 hops: self.byte() % 9,
                 address: self.place(),
                 files: vec![file("a song"); usize::from(self.byte()) * 2],
+                key: self.key(),
             }),
             3 => LinkMessage::DiscoverResult(DiscoverResult {
                 discover_id: self.flood(),
                 hops: self.byte(),
                 address: self.place(),
+                key: self.key(),
             }),
             _ => LinkMessage::Ping(wire::message::link::Ping {}),
         }
@@ -228,7 +236,7 @@ impl Rest<'_> {
             10 | 11 => Input::Opened { link: self.link(), name: self.name(), neighbour: self.neighbour() },
             12 => Input::Closed { link: self.link() },
             13 => Input::DialFailed { name: self.name() },
-            14 => Input::Know { name: self.name(), address: self.place() },
+            14 => Input::Know { name: self.name(), address: self.place(), key: None },
             15 => Input::Learn { address: self.address(), reached: self.below(2) == 0 },
             16 => Input::Search { id: self.flood(), wanted: Wanted::Words(self.words()), ttl: self.byte() },
             17 => Input::Discover { id: self.flood(), ttl: self.byte() },
