@@ -19,7 +19,7 @@ mod record;
 pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
 
-use crate::access::{Access, Guest};
+use crate::access::{Access, Guest, NoEntry};
 use session::Session;
 use wire::connection::{Connection, refuse, welcome};
 use wire::error_code::ErrorCode;
@@ -89,6 +89,10 @@ impl Host {
             let text = "too many connections just now: try again later";
             return slot.turn_away(connection, ErrorCode::Busy, text);
         }
+        // Whoever lost everything before this was a session was not cut.
+        if self.access.permit(guest.key).is_nothing() {
+            return slot.turn_away(connection, ErrorCode::NotAllowed, &NoEntry::Unknown.to_string());
+        }
         match welcome(&mut connection, words) {
             Ok(()) => Session::new(self, slot, connection, (hello, guest)).run(),
             Err(error) => tell_unopened(slot, &error),
@@ -100,7 +104,6 @@ impl Host {
     /// The guest at the other end; none where it may do nothing here, and has been told so.
     fn let_in(&self, connection: &mut Connection, hello: &Hello, slot: &SessionSlot) -> Option<Guest> {
         let key = connection.peer_key();
-        // Before the rules are looked at: whoever loses them meanwhile is cut.
         slot.belongs_to(key);
         let entered = self.access.enter(key, hello.invitation.as_ref());
         match entered {

@@ -142,10 +142,12 @@ impl Slots {
         self.lock().stopping
     }
 
-    /// Cuts every connection that was judged by the rules of somebody for whom `is_lost`; gives how many.
+    /// Cuts every session that is judged by the rules of somebody for whom `is_lost`; gives how many. Who is not in yet
+    /// has nothing to lose, and is to hear why he is not let in.
     pub(super) fn cut_where(&self, is_lost: &dyn Fn(Option<PublicKey>) -> bool) -> usize {
         let state = self.lock();
-        let lost = state.sessions.values().filter(|held| held.owner.is_some_and(is_lost));
+        let sessions = state.sessions.values().filter(|held| held.role.is_in());
+        let lost = sessions.filter(|held| held.owner.is_some_and(is_lost));
         lost.map(|held| held.closer.abort()).count()
     }
 
@@ -273,6 +275,10 @@ impl Role {
 
     fn is_session(self) -> bool {
         matches!(self, Self::Session | Self::StrangersSession)
+    }
+
+    fn is_in(self) -> bool {
+        self.is_session() || self == Self::Link
     }
 
     fn is_shown(self) -> bool {
@@ -405,8 +411,8 @@ impl SessionSlot {
         self.change(|held| held.who = Some(name));
     }
 
-    /// By whose rules this connection is judged: those of a key, or those of everybody. To be said BEFORE they are
-    /// looked at: so whoever loses them meanwhile is found by a [`Cutter`](super::Cutter), or judged by the new ones.
+    /// By whose rules this connection is judged: those of a key, or those of everybody. A [`Cutter`](super::Cutter) finds
+    /// it once it is a session: so the rules are to be looked at again AFTER it became one, or what was lost before is not seen.
     pub fn belongs_to(&self, key: Option<PublicKey>) {
         self.change(|held| held.owner = Some(key));
     }

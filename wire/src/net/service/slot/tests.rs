@@ -185,12 +185,16 @@ fn the_sessions_of_a_lost_key_are_cut_and_no_others() {
     for key in keys {
         let index = world.comes("192.0.2.1");
         world.slot(index).belongs_to(key);
+        world.slot(index).becomes_session(true).unwrap();
     }
     let unjudged = world.comes("192.0.2.1");
     world.slot(unjudged).set_name("alice".into());
+    // Who is not in yet: another key with the invitation that somebody used just now, which is to be told so.
+    let opening = world.comes("192.0.2.1");
+    world.slot(opening).belongs_to(keys[0]);
     assert_eq!(world.slots.cut_where(&|key| key == keys[0]), 1);
     assert_eq!(world.slots.cut_where(&|key| key.is_none()), 1);
-    for (index, is_cut) in [(0, true), (1, false), (2, true), (3, false)] {
+    for (index, is_cut) in [(0, true), (1, false), (2, true), (3, false), (4, false)] {
         let (_, _, dialled) = &world.slots_held[index];
         dialled.set_nonblocking(true).unwrap();
         let waits = dialled.peek(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
