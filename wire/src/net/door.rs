@@ -45,6 +45,13 @@ pub enum DoorError {
     Plain,
 }
 
+impl DoorError {
+    /// Whether the other end spoke, and spoke a TLS that is none: neither silence nor a lost connection is that.
+    pub(super) fn breaks_protocol(&self) -> bool {
+        matches!(self, Self::Handshake(HandshakeError::Failed(_) | HandshakeError::NoKey))
+    }
+}
+
 impl Door {
     /// Takes plain text from everywhere, and no TLS.
     #[must_use]

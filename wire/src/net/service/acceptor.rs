@@ -130,8 +130,9 @@ impl Acceptor {
 }
 
 /// Ends a connection that did not come in.
-fn turn_away(connection: Connection, slot: &SessionSlot, error: &DoorError) {
+fn turn_away(mut connection: Connection, slot: &SessionSlot, error: &DoorError) {
     log::info!("session {} from {} did not open: {error}", slot.id(), slot.address());
+    slot.stays_outside(&mut connection, error);
     connection.close_gently();
 }
 

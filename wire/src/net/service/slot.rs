@@ -8,6 +8,7 @@ use crate::error_code::ErrorCode;
 use crate::key::PublicKey;
 use crate::limits::{OPENINGS_MAX, OPENINGS_PER_ADDRESS_MAX};
 use crate::message::Hello;
+use crate::net::DoorError;
 use crossbeam_channel::Sender;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -436,6 +437,15 @@ impl SessionSlot {
     /// this machine, which may be under test, do not wait.
     pub fn stumbles(&self, connection: &mut Connection) -> bool {
         Block::of(self.address).is_loopback() || self.hold_back(connection)
+    }
+
+    /// This connection did not pass the door: whoever failed in the handshake counts as one who failed to open.
+    pub(super) fn stays_outside(&self, connection: &mut Connection, error: &DoorError) {
+        self.takes_role(Role::Refused);
+        if error.breaks_protocol() {
+            // Nothing more is said in any case: only the end of the connection is held back.
+            self.stumbles(connection);
+        }
     }
 
     /// Counts payload bytes for STATUS.

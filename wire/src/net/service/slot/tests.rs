@@ -1,6 +1,7 @@
 //! Who gives way to whom, who finds a place, and who is cut: a table without a service around it.
 
 use super::*;
+use crate::connection::HandshakeError;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
@@ -201,6 +202,23 @@ fn the_sessions_of_a_lost_key_are_cut_and_no_others() {
         assert_eq!(waits, !is_cut, "{index}");
     }
     assert_eq!(world.slots.statuses()[3].who.as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_failed_handshake_counts_as_a_failed_opening_and_silence_does_not() {
+    let mut world = World::new(8);
+    let failed = || DoorError::from(HandshakeError::NoKey);
+    let silent = || DoorError::from(HandshakeError::TimedOut);
+    for (address, error, is_counted) in
+        [("192.0.2.1", failed(), true), ("192.0.2.2", silent(), false), ("127.0.0.1", failed(), false)]
+    {
+        world.comes(address);
+        let (slot, connection, dialled) = world.slots_held.last_mut().unwrap();
+        slot.stays_outside(connection, &error);
+        // The next failure of this address would wait, and so sees the end.
+        dialled.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(slot.hold_back(connection), !is_counted, "{address}: {error}");
+    }
 }
 
 #[test]
