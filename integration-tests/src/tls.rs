@@ -5,6 +5,7 @@
 
 mod config;
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,6 +68,8 @@ impl TlsKey {
 pub struct TlsStream {
     socket: Arc<TcpStream>,
     state: Arc<Mutex<Connection>>,
+    /// What is decrypted and was not read yet.
+    plain: Arc<Mutex<VecDeque<u8>>>,
 }
 
 impl TlsStream {
@@ -121,7 +124,10 @@ impl TlsStream {
         let keys = state.peer_certificates().unwrap_or_default();
         let shown = keys.first().and_then(|key| key.strip_prefix(SPKI_PREFIX));
         let theirs = hex(shown.ok_or_else(|| io::Error::other("it shows no Ed25519 key"))?);
-        Ok((Self { socket: Arc::new(socket), state: Arc::new(Mutex::new(state)) }, theirs))
+        Ok((
+            Self { socket: Arc::new(socket), state: Arc::new(Mutex::new(state)), plain: Arc::default() },
+            theirs,
+        ))
     }
 
     /// A value of this connection that its two ends alone can make (RFC 8446, section 7.5).
@@ -149,6 +155,24 @@ impl TlsStream {
         &self.socket
     }
 
+    /// What is there to be read, if anything is.
+    fn take_decrypted(&self, target: &mut [u8]) -> Option<usize> {
+        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        (!plain.is_empty()).then(|| plain.read(target).unwrap_or(0))
+    }
+
+    /// Takes all that is decrypted, because rustls takes no more before; whether the other end said goodbye.
+    fn drain(&self) -> io::Result<bool> {
+        let mut decrypted = Vec::new();
+        let read = self.state().reader().read_to_end(&mut decrypted);
+        self.plain.lock().unwrap_or_else(PoisonError::into_inner).extend(decrypted);
+        match read {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, Connection> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,21 +190,25 @@ impl Read for TlsStream {
     /// The end of the stream where the other end said goodbye; an error (`UnexpectedEof`) where it was cut off.
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.state().reader().read(target) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+            let drained = self.drain();
+            if let Some(count) = self.take_decrypted(target) {
+                return Ok(count);
+            }
+            if drained? {
+                return Ok(0);
             }
             let mut cipher = [0; 16 * 1024];
             let count = (&*self.socket).read(&mut cipher)?;
             let mut arrived = &cipher[..count];
-            let mut state = self.state();
             // Also without any bytes: then it is the end.
             loop {
-                state.read_tls(&mut arrived)?;
-                state.process_new_packets().map_err(io::Error::other)?;
+                self.state().read_tls(&mut arrived)?;
+                self.state().process_new_packets().map_err(io::Error::other)?;
                 if arrived.is_empty() {
                     break;
                 }
+                // An end comes last, and is looked at above.
+                self.drain()?;
             }
         }
     }

@@ -74,19 +74,17 @@ impl Tls {
         deadline: Instant,
     ) -> Result<Self, HandshakeError> {
         state.set_buffer_limit(None);
-        let mut cipher = vec![0; CIPHER_BYTES].into_boxed_slice();
+        let mut received = Reading::new();
         while state.is_handshaking() || state.wants_write() {
             if state.wants_write() {
                 say(&mut state, socket, deadline)?;
             } else {
-                hear(&mut state, (socket, reading), &mut cipher, deadline)?;
+                hear(&mut state, (socket, reading), &mut received, deadline)?;
             }
         }
         let peer = state.peer_certificates().and_then(|keys| keys.first());
         let peer = peer.and_then(|key| key_of_spki(key)).ok_or(HandshakeError::NoKey)?;
-        let mut reading = Reading { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None };
-        reading.drain(&mut state).map_err(HandshakeError::Lost)?;
-        Ok(Self { state: Mutex::new(state), reading: Mutex::new(reading), writing: Mutex::default(), peer })
+        Ok(Self { state: Mutex::new(state), reading: Mutex::new(received), writing: Mutex::default(), peer })
     }
 
     /// The key of the other end, which has proven that it has its secret half.
@@ -154,6 +152,11 @@ impl Tls {
 }
 
 impl Reading {
+    fn new() -> Self {
+        let cipher = vec![0; CIPHER_BYTES].into_boxed_slice();
+        Self { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None }
+    }
+
     fn has_something(&self) -> bool {
         self.taken < self.plain.len() || self.is_ended || self.failed.is_some()
     }
@@ -211,27 +214,23 @@ fn say(state: &mut State, socket: &TcpStream, deadline: Instant) -> Result<(), H
     send(socket, &mut encrypted).map_err(broken)
 }
 
+/// What follows the handshake may have come with its end, and is kept for whoever reads.
 fn hear(
     state: &mut State,
-    (socket, reading): Watched<'_>,
-    cipher: &mut [u8],
+    (socket, is_reading): Watched<'_>,
+    received: &mut Reading,
     deadline: Instant,
 ) -> Result<(), HandshakeError> {
     socket.set_read_timeout(Some(left_until(deadline)?)).map_err(HandshakeError::Lost)?;
-    let count = while_reading(reading, || (&mut &*socket).read(cipher)).map_err(broken)?;
+    let count = while_reading(is_reading, || (&mut &*socket).read(&mut received.cipher)).map_err(broken)?;
     if count == 0 {
         return Err(HandshakeError::Lost(io::ErrorKind::UnexpectedEof.into()));
     }
-    let mut left = cipher.get(..count).unwrap_or_default();
-    while !left.is_empty() {
-        state.read_tls(&mut left).map_err(HandshakeError::Lost)?;
-        if let Err(error) = state.process_new_packets() {
-            // The alert says why; if it cannot be sent, the other end sees the connection close.
-            let _ = say(state, socket, deadline);
-            return Err(HandshakeError::Failed(error));
-        }
-    }
-    Ok(())
+    received.take_in(state, count).map_err(|error| {
+        // The alert says why; if it cannot be sent, the other end sees the connection close.
+        let _ = say(state, socket, deadline);
+        error.downcast().map_or_else(HandshakeError::Lost, HandshakeError::Failed)
+    })
 }
 
 fn left_until(deadline: Instant) -> Result<Duration, HandshakeError> {

@@ -247,3 +247,35 @@ fn silence_and_drips_meet_the_same_absolute_deadline() {
         assert!(drips || matches!(shaken, Err(HandshakeError::TimedOut)));
     }
 }
+
+#[test]
+fn what_comes_with_the_end_of_the_handshake_is_read_after_it_however_much_it_is() {
+    let (dialled, accepted) = sockets();
+    let acceptor = Acceptor::of(&identity()).unwrap().connection().unwrap();
+    let (say_so, all_is_said) = mpsc::channel();
+    let words: Vec<u8> = CANARY.iter().copied().cycle().take(60_000).collect();
+    let said = words.clone();
+    let dialling = thread::spawn(move || {
+        let mut state = Offer::of(&identity()).unwrap().connection().unwrap();
+        let mut socket = &dialled;
+        while state.is_handshaking() {
+            while state.wants_write() {
+                state.write_tls(&mut socket).unwrap();
+            }
+            state.read_tls(&mut socket).unwrap();
+            state.process_new_packets().unwrap();
+        }
+        // The last words of the handshake wait, and leave with all that follows them.
+        state.writer().write_all(&said).unwrap();
+        state.send_close_notify();
+        let mut all = Vec::new();
+        drain_into(&mut state, &mut all).unwrap();
+        socket.write_all(&all).unwrap();
+        say_so.send(dialled).unwrap();
+    });
+    let listening = shake(accepted, acceptor, soon()).unwrap().0;
+    let _dialled = all_is_said.recv().unwrap();
+    dialling.join().unwrap();
+    assert!(read_exact(&listening, words.len()).unwrap() == words);
+    assert_eq!(read_some(&listening, &mut [0]).unwrap(), 0, "the goodbye came with it");
+}
