@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, Connection, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConnection};
 
 use crate::patience::HANG_TIME_MAX;
 
@@ -97,8 +97,19 @@ impl TlsStream {
     /// # Panics
     /// When TLS cannot be set up.
     pub fn offer_over(socket: TcpStream, key: &TlsKey) -> io::Result<(Self, String)> {
+        Self::offer_so(socket, Arc::new(offer_of(key)))
+    }
+
+    /// [`TlsStream::offer_over`] in ways of the test's own, made from [`offer_of`].
+    ///
+    /// # Errors
+    /// What happened instead.
+    ///
+    /// # Panics
+    /// When TLS cannot be set up.
+    pub fn offer_so(socket: TcpStream, config: Arc<ClientConfig>) -> io::Result<(Self, String)> {
         let name = ServerName::try_from("ioe").unwrap();
-        let state = ClientConnection::new(config::of_client(key), name).unwrap();
+        let state = ClientConnection::new(config, name).unwrap();
         Self::shake_hands(socket, state.into())
     }
 
@@ -136,6 +147,11 @@ impl TlsStream {
     /// When TLS has none.
     pub fn exported(&self, label: &[u8]) -> [u8; EXPORTED_BYTES] {
         self.state().export_keying_material([0; EXPORTED_BYTES], label, None).unwrap()
+    }
+
+    /// Whether an earlier connection was continued, so that no key was shown.
+    pub fn is_resumed(&self) -> bool {
+        self.state().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Says that nothing more comes (close_notify), and closes this direction. That the other end has gone is no error.
@@ -223,6 +239,11 @@ impl Write for TlsStream {
     fn flush(&mut self) -> io::Result<()> {
         self.send_gathered()
     }
+}
+
+/// How the owner of `key` dials.
+pub fn offer_of(key: &TlsKey) -> ClientConfig {
+    config::of_client(key)
 }
 
 /// Somebody who accepts connections over TLS.

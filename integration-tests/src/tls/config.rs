@@ -17,7 +17,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, Serv
 
 use super::TlsKey;
 
-pub(super) fn of_client(key: &TlsKey) -> Arc<ClientConfig> {
+pub(super) fn of_client(key: &TlsKey) -> ClientConfig {
     let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS13])
         .unwrap()
@@ -26,7 +26,7 @@ pub(super) fn of_client(key: &TlsKey) -> Arc<ClientConfig> {
         .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key))));
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
-    Arc::new(config)
+    config
 }
 
 pub(super) fn of_server(key: &TlsKey) -> Arc<ServerConfig> {
