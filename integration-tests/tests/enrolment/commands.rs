@@ -5,10 +5,14 @@ use integration_tests::process::Process;
 use integration_tests::server;
 use integration_tests::session::Session;
 use integration_tests::tls::TlsKey;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const ROUND_COUNT: usize = 8;
+/// Longer than a command takes that waits for nobody.
+const HELD_UP_TIME: Duration = Duration::from_millis(300);
 
 fn read(session: &mut Session, path: &str) -> Value {
     let id = session.request(json!({"type": "read", "path": path}));
@@ -62,6 +66,29 @@ fn commands_do_the_same_where_no_server_runs() {
     manage(&server, &["revoke", "anna"]).expect_code(0);
     server.start_again();
     assert_kept_out(server.address(), &key, None, UNKNOWN);
+}
+
+#[test]
+fn a_command_waits_for_a_server_that_is_held_up_and_not_for_one_that_is_dead() {
+    let mut server = server!().start();
+    let anna = TlsKey::generate();
+    let secret = invite(&server, &["anna", "--read"]).secret;
+    let mut session = enter(server.address(), &anna, Some(&secret));
+    server.process().signal(Signal::STOP);
+    let mut revoking = Process::start(&mut command(&server, &["revoke", "anna"]));
+    // However long it were: it must not say that it is done.
+    assert!(!revoking.ends_within(HELD_UP_TIME));
+    server.process().signal(Signal::CONT);
+    told(&mut revoking).expect_code(0);
+    session.assert_closed();
+    assert_kept_out(server.address(), &anna, None, UNKNOWN);
+    server.process().signal(Signal::STOP);
+    let mut inviting = Process::start(&mut command(&server, &["invite", "ben", "--read"]));
+    assert!(!inviting.ends_within(HELD_UP_TIME));
+    server.kill();
+    told(&mut inviting).expect_code(0);
+    server.start_again();
+    assert_eq!(grants(&server), [invited("ben", "invited")]);
 }
 
 #[test]

@@ -2,16 +2,27 @@
 
 use crate::ground::{USED, assert_kept_out, dial_tls, enter, grants, guest, hello_with, invite, invited};
 use integration_tests::content::Dice;
-use integration_tests::server;
+use integration_tests::scratch::Scratch;
 use integration_tests::server::Server;
 use integration_tests::session::Session;
 use integration_tests::tls::TlsKey;
+use integration_tests::{client, server};
 use std::time::{Duration, Instant};
 
 const SEED: &str = "enrolment-1";
 const ROUND_COUNT: u64 = 12;
 /// An enrolment takes about so long, in microseconds.
 const ENROLMENT_MICROSECONDS: usize = 4000;
+
+/// A client takes about so long to start and enrol, in microseconds.
+const CLIENT_MICROSECONDS: usize = 40_000;
+
+fn spin_until(moment: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < moment {
+        std::hint::spin_loop();
+    }
+}
 
 /// Ends a server at some moment while somebody enrols, starts it again, and looks at what became of it.
 fn interrupt(server: &mut Server, name: &str, moment: Duration, end: impl Fn(&mut Server)) -> bool {
@@ -20,10 +31,7 @@ fn interrupt(server: &mut Server, name: &str, moment: Duration, end: impl Fn(&mu
     let before = grants(server);
     let mut session = Session::over(dial_tls(server.address(), &key));
     session.send(&hello_with(Some(&secret)));
-    let sent = Instant::now();
-    while sent.elapsed() < moment {
-        std::hint::spin_loop();
-    }
+    spin_until(moment);
     end(server);
     let is_welcome = session.next_line().is_some_and(|line| line["type"] == "welcome");
     server.start_again();
@@ -51,6 +59,31 @@ fn a_server_killed_or_stopped_at_any_moment_of_an_enrolment_has_it_undone_or_don
                 server.kill();
             }
         });
+    }
+}
+
+#[test]
+fn a_client_killed_at_any_moment_of_its_enrolment_gets_in_with_the_same_line() {
+    let server = server!().start();
+    let mut dice = Dice::new(SEED);
+    for round in 0..ROUND_COUNT {
+        let moment = Duration::from_micros(dice.below(CLIENT_MICROSECONDS) as u64);
+        let name = format!("guest-{round}");
+        let invitation = invite(&server, &[&name, "--read"]);
+        let line = format!("ioe://{}/#{}.{}\n", server.address(), invitation.key, invitation.secret);
+        // A client of its own each time: it has no key yet.
+        let scratch = Scratch::new();
+        scratch.put_local("line.txt", line);
+        let file = scratch.local().join("line.txt");
+        let options = ["--invitation", file.to_str().unwrap()];
+        let client = client!(&scratch, server.address()).without_address().options(&options);
+        let mut killed = client.start(&["LIST"]);
+        spin_until(moment);
+        killed.kill();
+        let outcome = client.run(&["LIST"]);
+        assert_eq!(outcome.code, 0, "killed after {moment:?}, round {round} of {SEED}: {outcome:?}");
+        let is_this = |(guest, state, _): &(String, String, _)| *guest == name && state == "guest";
+        assert_eq!(grants(&server).iter().filter(|one| is_this(one)).count(), 1);
     }
 }
 

@@ -154,6 +154,20 @@ fn a_revoked_guest_is_cut_and_neither_the_key_nor_the_line_helps_again() {
 }
 
 #[test]
+fn a_guest_with_a_second_invitation_has_the_rights_of_both() {
+    let server = server!().file("a/x", b"hello").file("b/x", b"hello").start();
+    let anna = TlsKey::generate();
+    let [first, second] =
+        ["a", "b"].map(|folder| invite(&server, &[folder, "--read", "--below", folder]).secret);
+    drop(enter(server.address(), &anna, Some(&first)));
+    let mut session = enter(server.address(), &anna, Some(&second));
+    assert_eq!((session.read_file("a/x"), session.read_file("b/x")), (b"hello".into(), b"hello".into()));
+    manage(&server, &["revoke", "a"]).expect_code(0);
+    session.ask_refused(serde_json::json!({"type": "stat", "path": "a/x"}), "not_found");
+    assert_eq!(session.read_file("b/x"), b"hello");
+}
+
+#[test]
 fn the_first_invitation_ends_what_everybody_could_do_before() {
     let server = server!().file("a.txt", b"hello").start();
     let mut plain = server.session();

@@ -25,6 +25,10 @@ pub(crate) enum Harm {
     CutBefore(Direction, usize),
     /// One bit of this record is another one: of the byte at so many thousandths of it.
     Flip(Direction, usize, usize),
+    /// This record passes twice.
+    Twice(Direction, usize),
+    /// This record and the one behind it change places.
+    Swap(Direction, usize),
 }
 
 /// All that passed.
@@ -149,6 +153,13 @@ impl Shared {
                 Harm::Flip(one_way, at, place) if (one_way, at) == (direction, number) => {
                     let inside = HEADER_BYTES + place * (record.len() - HEADER_BYTES) / 1000;
                     record[inside] ^= 1;
+                }
+                Harm::Twice(one_way, at) if (one_way, at) == (direction, number) => {
+                    record.extend_from_within(..);
+                }
+                Harm::Swap(one_way, at) if (one_way, at) == (direction, number) => {
+                    let Ok(Some(next)) = next_record(&mut from) else { break };
+                    record = [next, record].concat();
                 }
                 _ => {}
             }

@@ -60,7 +60,9 @@ fn an_upload_that_is_cut_or_changed_on_its_way_leaves_the_old_file() {
     let honest = relay.take();
     let (to_server, to_client) = (record_count(&honest.to_server), record_count(&honest.to_client));
     assert!(to_server > 6 && to_client > 4, "{to_server} {to_client}");
-    for harm in [harms(ToServer, to_server), harms(ToClient, to_client)].concat() {
+    // The last of the file and those behind it, again or in another order: each is a record like any other.
+    let moved = [Harm::Twice(ToServer, to_server - 2), Harm::Swap(ToServer, to_server - 3)];
+    for harm in [harms(ToServer, to_server), harms(ToClient, to_client), moved.into()].concat() {
         fs::write(&file, &old).unwrap();
         relay.harm_next(&[harm]);
         let is_written = is_written(&relay, &anna, &new);
