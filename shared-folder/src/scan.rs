@@ -2,6 +2,7 @@
 
 use crate::folder::{Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, Shape, Status, is_link};
 use crate::kinds::kind_of;
+use core::fmt;
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{AtFlags, RawDir, SeekFrom, Stat, fstat, seek, statat};
 use rustix::io::Errno;
@@ -15,10 +16,35 @@ const NAMES_BYTES: usize = 64 * 1024;
 /// Folders kept open on the way down; those further up are opened again when the scan returns to them.
 const HANDLES_MAX: usize = 32;
 
+/// What whoever asks may know of. All else is passed over before it is looked at: it is neither listed nor counted, costs
+/// nothing, and cannot fail.
+pub trait Sight: fmt::Debug {
+    /// Whether there is such a path. What is hidden hides all below it.
+    fn shows(&self, path: &SharedPath) -> bool;
+
+    /// Whether it may be told how many names in `folder` cannot stand in a path; `None` is the share itself.
+    fn shows_nameless_in(&self, folder: Option<&SharedPath>) -> bool;
+}
+
+/// Of everything.
+#[derive(Debug)]
+struct Everything;
+
+impl Sight for Everything {
+    fn shows(&self, _: &SharedPath) -> bool {
+        true
+    }
+
+    fn shows_nameless_in(&self, _: Option<&SharedPath>) -> bool {
+        true
+    }
+}
+
 /// A listing under way.
 #[derive(Debug)]
 pub struct Scan<'a> {
     folder: &'a Folder,
+    sight: &'a dyn Sight,
     top: FolderTop<'a>,
     recursive: bool,
     way: Vec<Step>,
@@ -76,6 +102,7 @@ impl<'a> Scan<'a> {
         let (handle, first) = Self::open_top(folder, path.as_ref())?;
         Ok(Self {
             folder,
+            sight: &Everything,
             top: FolderTop { handle, path },
             recursive,
             way: vec![first],
@@ -83,6 +110,12 @@ impl<'a> Scan<'a> {
             found: Vec::new(),
             counts: Counts::default(),
         })
+    }
+
+    /// As somebody has it who may not know of everything.
+    #[must_use]
+    pub fn seen_with(self, sight: &'a dyn Sight) -> Self {
+        Self { sight, ..self }
     }
 
     /// Puts the next entries into `batch`, which is emptied first; false at the end. A batch may be empty.
@@ -220,6 +253,7 @@ impl<'a> Scan<'a> {
         };
         let mut looker = Looker {
             folder: self.folder,
+            sight: self.sight,
             handle,
             prefix: join(self.top.path.as_ref(), below.as_ref()),
             counts: &mut self.counts,
@@ -288,6 +322,7 @@ impl Found {
 /// Turns names of one folder into what they lead to.
 struct Looker<'a> {
     folder: &'a Folder,
+    sight: &'a dyn Sight,
     handle: &'a OwnedFd,
     prefix: Option<SharedPath>,
     counts: &'a mut Counts,
@@ -302,10 +337,14 @@ impl Looker<'_> {
             Ok(Ok(path)) => path,
             Ok(Err(PathError::Reserved)) => return Ok(None),
             _ => {
-                self.counts.unnameable += 1;
+                let is_told = self.sight.shows_nameless_in(self.prefix.as_ref());
+                self.counts.unnameable += u64::from(is_told);
                 return Ok(None);
             }
         };
+        if !self.sight.shows(&path) {
+            return Ok(None);
+        }
         let stat = match statat(self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             // It went away since its name was read: there is nothing to leave out.
             Err(Errno::NOENT) => return Ok(None),

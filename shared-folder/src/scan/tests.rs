@@ -78,3 +78,37 @@ fn a_listing_below_a_folder_has_paths_from_the_root() {
     let missing = Scan::new(&folder, SharedPath::parse("ghost").ok(), false);
     assert!(matches!(missing, Err(FolderError::NotFound)));
 }
+
+/// Shows one folder with all in it, and the way to it.
+#[derive(Debug)]
+struct Only(&'static str);
+
+impl Sight for Only {
+    fn shows(&self, path: &SharedPath) -> bool {
+        format!("{path}/").starts_with(self.0) || self.0.starts_with(&format!("{path}/"))
+    }
+
+    fn shows_nameless_in(&self, folder: Option<&SharedPath>) -> bool {
+        folder.is_some_and(|folder| format!("{folder}/").starts_with(self.0))
+    }
+}
+
+#[test]
+fn what_is_hidden_is_neither_listed_nor_counted() {
+    let place = tempfile::tempdir().unwrap();
+    for folder in ["way/shown/inner", "way/hidden/inner", "hidden"] {
+        let folder = place.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("line\nbreak"), "").unwrap();
+        symlink("nowhere", folder.join("dangling")).unwrap();
+    }
+    std::fs::write(place.path().join("line\nbreak"), "").unwrap();
+    let folder = Folder::open(place.path()).unwrap();
+    let mut scan = Scan::new(&folder, None, true).unwrap().seen_with(&Only("way/shown/"));
+    let (mut all, mut batch) = (Vec::new(), Vec::new());
+    while scan.next_batch(&mut batch).unwrap() {
+        all.extend(batch.iter().map(|entry| entry.path.clone()));
+    }
+    assert_eq!(all, ["way", "way/shown", "way/shown/inner"]);
+    assert_eq!(scan.counts(), Counts { unnameable: 1, left_out: 1 });
+}

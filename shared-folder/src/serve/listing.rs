@@ -1,5 +1,6 @@
 //! LIST, SEARCH and STAT.
 
+use super::permission::as_seen;
 use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
 use super::session::Session;
@@ -26,7 +27,8 @@ impl Session<'_> {
     pub(super) fn list(&mut self, id: u64, list: &List) -> Result<(), Stop> {
         let path = list.path.as_deref().map(Share::path).transpose()?;
         self.check_list(path.as_ref())?;
-        let scan = Scan::new(self.folder(), path, list.recursive)?;
+        let permit = Arc::clone(&self.permit);
+        let scan = as_seen(Scan::new(self.folder(), path, list.recursive)?, &permit);
         self.stream(id, scan, |_| true)
     }
 
@@ -37,7 +39,8 @@ impl Session<'_> {
         let none =
             || Refusal::new(ErrorCode::BadMessage, "a search needs at least one word of letters or digits");
         let query = Query::new(&search.words).ok_or_else(none)?;
-        let scan = Scan::new(self.folder(), None, true)?;
+        let permit = Arc::clone(&self.permit);
+        let scan = as_seen(Scan::new(self.folder(), None, true)?, &permit);
         self.stream(id, scan, |entry| query.matches(&entry.path))
     }
 
@@ -96,11 +99,7 @@ impl Session<'_> {
     fn stream(&mut self, id: u64, mut scan: Scan<'_>, wanted: impl Fn(&Entry) -> bool) -> Result<(), Stop> {
         let share = &self.host.share;
         let (mut batch, mut line, mut line_bytes) = (Vec::new(), Vec::new(), 0);
-        let permit = Arc::clone(&self.permit);
-        let may_see = |entry: &Entry| {
-            permit.is_everything() || SharedPath::parse(&entry.path).is_ok_and(|path| permit.shows(&path))
-        };
-        let is_wanted = |entry: &Entry| share.shares_kind(entry.kind) && wanted(entry) && may_see(entry);
+        let is_wanted = |entry: &Entry| share.shares_kind(entry.kind) && wanted(entry);
         let (mut pulse, mut entry_count, mut looked_at) = (Pulse::new(id, share), 0u64, 0u64);
         let sender = &mut self.connection.sender;
         // Without all entries there is no `listed`; before the first one, the whole answer is a refusal.

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::session::Session;
 use crate::access::{Permit, Right};
 use crate::folder::{Folder, FolderError};
+use crate::scan::{Scan, Sight};
 use wire::error_code::ErrorCode;
 use wire::message::request::Write;
 use wire::path::SharedPath;
@@ -72,6 +73,22 @@ impl<'a> Session<'a> {
     pub(super) fn check_make_folder(&self, path: &SharedPath) -> Result<(), Refusal> {
         check_new(&self.permit, path)
     }
+}
+
+/// A listing passes over what its guest may not know of.
+impl Sight for Permit {
+    fn shows(&self, path: &SharedPath) -> bool {
+        Self::shows(self, path)
+    }
+
+    fn shows_nameless_in(&self, folder: Option<&SharedPath>) -> bool {
+        self.allows(Right::List, folder)
+    }
+}
+
+/// A listing as the guest has it.
+pub(super) fn as_seen<'a>(scan: Scan<'a>, permit: &'a Permit) -> Scan<'a> {
+    if permit.is_everything() { scan } else { scan.seen_with(permit) }
 }
 
 /// What is done to a folder is done to all in it: where a rule of the guest begins below, it is refused.
