@@ -38,11 +38,9 @@ impl Session<'_> {
         self.check(Right::Delete, Some(&path))?;
         let (folder, rules) = (self.folder(), &self.permit);
         let permit = |is_folder: bool| match is_folder {
-            true if delete.recursive && !rules.is_uniform_below(Some(&path)) => {
-                Err(FolderError::NotPermitted)
-            }
             true if delete.recursive && share.rules.kinds.is_some() => Err(FolderError::MayHoldNotShared),
-            true => Ok(()),
+            // Also of an empty one, or this would tell whether something hidden lies in it.
+            true => check_whole(rules, &path),
             false => share.check_file(&path),
         };
         let (mut pulse, mut lost) = (Pulse::new(id, share), None);

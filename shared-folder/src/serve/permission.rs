@@ -56,8 +56,8 @@ impl<'a> Session<'a> {
             (false, true) => MayWrite::Replace,
             (false, false) => return Err(denied_new(&self.permit, path)),
         };
-        if write.if_digest.is_some() {
-            self.check(Right::Read, path)?;
+        if write.if_digest.is_some() && !self.permit.allows(Right::Read, path) {
+            return Err(denied_new(&self.permit, path));
         }
         Ok(may)
     }
