@@ -10,6 +10,9 @@
 )]
 
 mod matrix;
+mod hidden;
+mod public;
+mod drop_box;
 mod expected;
 mod requests;
 mod rules;
