@@ -87,7 +87,13 @@ impl Catalogue {
     /// The path under which a file with this digest was last seen. The caller checks that it still has it.
     #[must_use]
     pub fn path_of(&self, digest: Digest) -> Option<SharedPath> {
-        self.store.as_ref()?.path_of(digest)
+        self.paths_of(digest).into_iter().next()
+    }
+
+    /// The paths under which files with this digest were seen, a bounded number of them, the latest first.
+    #[must_use]
+    pub fn paths_of(&self, digest: Digest) -> Vec<SharedPath> {
+        self.store.as_ref().map(|store| store.paths_of(digest)).unwrap_or_default()
     }
 
     /// Hashes a file, or joins whoever is hashing the same state of it.

@@ -11,6 +11,7 @@
 
 mod matrix;
 mod hidden;
+mod changes;
 mod public;
 mod drop_box;
 mod expected;

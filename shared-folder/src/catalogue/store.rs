@@ -3,7 +3,7 @@
 use super::{Hashed, SETTLED_AFTER, UNSTORED_BYTES_MAX, lock};
 use crate::folder::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use redb::{Database, ReadableDatabase as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::collections::VecDeque;
 use std::fs::{File, Permissions};
 use std::io;
@@ -20,8 +20,12 @@ const DATABASE_NAME: &str = "digests.redb";
 const PRIVATE_MODE: u32 = 0o600;
 /// Device and inode to a row. The name has the row's version: another one is another table.
 const DIGESTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("digests-1");
-/// Digest to the path where it was last seen.
-const PATHS: TableDefinition<'_, &[u8; 32], &str> = TableDefinition::new("paths-1");
+/// Digest to the paths where it was last seen, the latest first, each ended by a character that is in no path.
+const PATHS: TableDefinition<'_, &[u8; 32], &str> = TableDefinition::new("paths-2");
+const PATH_END: char = '\n';
+/// Paths that are kept of one digest: whoever may not go to one of them has the file by another. Exceeded: the oldest are
+/// forgotten, and found again when they are hashed again.
+const PATHS_PER_DIGEST_MAX: usize = 16;
 const CACHE_BYTES: usize = 8 << 20;
 /// Rows waiting to be written. Exceeded: the row is dropped, which loses only time.
 const ROWS_MAX: usize = 1024;
@@ -93,14 +97,20 @@ impl Store {
         })
     }
 
-    pub(super) fn path_of(&self, digest: Digest) -> Option<SharedPath> {
-        if let Some(row) = self.newest_waiting(|row| row.hashed.digest == digest) {
-            return Some(row.path.clone());
-        }
-        self.read(|database| {
+    /// The latest first.
+    pub(super) fn paths_of(&self, digest: Digest) -> Vec<SharedPath> {
+        let mut paths: Vec<SharedPath> = Vec::new();
+        let waiting = lock(&self.shared.waiting);
+        let rows = waiting.iter().rev().filter(|row| row.hashed.digest == digest);
+        rows.for_each(|row| push_new(&mut paths, row.path.clone()));
+        drop(waiting);
+        let stored = self.read(|database| {
             let table = database.begin_read()?.open_table(PATHS)?;
-            Ok(table.get(&digest.0)?.and_then(|path| SharedPath::parse(path.value()).ok()))
-        })
+            Ok(table.get(&digest.0)?.map(|text| text.value().to_owned()))
+        });
+        let stored = stored.iter().flat_map(|text| text.split_terminator(PATH_END));
+        stored.filter_map(|text| SharedPath::parse(text).ok()).for_each(|path| push_new(&mut paths, path));
+        paths
     }
 
     pub(super) fn put(&self, identity: Identity, path: &SharedPath, hashed: Hashed, at: SystemTime) {
@@ -213,9 +223,24 @@ fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<()
     for row in batch {
         let inode = row.identity.inode;
         digests.insert((inode.device, inode.number), encode(row).as_slice())?;
-        paths.insert(&row.hashed.digest.0, row.path.as_str())?;
+        let before = paths.get(&row.hashed.digest.0)?.map(|text| text.value().to_owned());
+        let after = with_latest(&row.path, before.as_deref().unwrap_or_default());
+        paths.insert(&row.hashed.digest.0, after.as_str())?;
     }
     Ok(())
+}
+
+/// The stored paths of a digest after it was seen at `path`.
+fn with_latest(path: &SharedPath, before: &str) -> String {
+    let others = before.split_terminator(PATH_END).filter(|other| *other != path.as_str());
+    let kept = [path.as_str()].into_iter().chain(others).take(PATHS_PER_DIGEST_MAX);
+    kept.flat_map(|path| path.chars().chain([PATH_END])).collect()
+}
+
+fn push_new(paths: &mut Vec<SharedPath>, path: SharedPath) {
+    if paths.len() < PATHS_PER_DIGEST_MAX && !paths.contains(&path) {
+        paths.push(path);
+    }
 }
 
 /// Length, both times, whether it had settled, digest, piece values; numbers little-endian.
@@ -305,6 +330,23 @@ mod tests {
         }
         assert_eq!(lock(&store.shared.waiting).len(), ROWS_MAX);
         assert!(!store.wait_for_room(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_digest_has_the_paths_where_it_was_seen_the_latest_first_and_not_without_end() {
+        let state = tempfile::tempdir().unwrap();
+        let path = |number: usize| SharedPath::parse(&format!("folder/{number}")).unwrap();
+        let (stored, count) = (Store::open(state.path()).unwrap(), PATHS_PER_DIGEST_MAX);
+        for number in (0..count).chain([3, 5]) {
+            stored.put(identity(number as u64), &path(number), hashed(), SystemTime::now());
+        }
+        drop(stored);
+        let store = without_writer(state.path());
+        assert_eq!(store.paths_of(hashed().digest)[..3], [path(5), path(3), path(count - 1)]);
+        store.put(identity(99), &path(99), hashed(), SystemTime::now());
+        let paths = store.paths_of(hashed().digest);
+        assert_eq!((paths[0].clone(), paths.len()), (path(99), count));
+        assert!(!paths.contains(&path(0)) && paths.contains(&path(1)));
     }
 
     #[test]

@@ -77,17 +77,22 @@ impl Session<'_> {
         if share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
     }
 
-    /// Finds the file with that content where it was last seen, and makes sure that it still has it.
+    /// Finds a file with that content where one was seen that this guest may read, and makes sure that it still has it: that
+    /// another one is hidden must not show.
     pub(super) fn open_by_digest(
         &mut self,
         id: u64,
         digest: Digest,
     ) -> Result<(SharedPath, OpenFile, Hashed), Stop> {
-        let unknown = || Refusal::new(ErrorCode::NotFound, "no file with that digest is known here");
-        let path = self.host.share.catalogue.path_of(digest).ok_or_else(unknown)?;
-        let opened = self.open(&path).map_err(|_| unknown())?;
-        let hashed = self.hash(id, &opened, &path)?;
-        if hashed.digest == digest { Ok((path, opened, hashed)) } else { Err(unknown().into()) }
+        for path in self.host.share.catalogue.paths_of(digest) {
+            let Ok(opened) = self.open(&path) else { continue };
+            match self.hash(id, &opened, &path) {
+                Ok(hashed) if hashed.digest == digest => return Ok((path, opened, hashed)),
+                Ok(_) | Err(Stop::Refuse(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Err(Refusal::new(ErrorCode::NotFound, "no file with that digest is known here").into())
     }
 
     /// The digest of an open file: known, computed here where it is small, or waited for with `working`.
