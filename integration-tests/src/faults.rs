@@ -2,34 +2,29 @@
 //! real processes, with proxies between them that cut, stall, hold and corrupt; what is left is judged by looking at the
 //! files and at exit codes, the same way for all.
 //!
-//! It must not know how any of the systems works, but for the commands in `systems`.
+//! It must not know how any of the systems works, but for the commands in `crate::systems`.
 
 mod uploads;
 mod downloads;
 mod synced;
-mod systems;
 mod stage;
 mod verdict;
-mod system;
-mod ground;
 mod table;
-mod tree;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use ground::{Rights, isolate};
-pub use systems::Missing;
+pub use crate::systems::{Missing, Rights, isolate};
 pub use table::{Column, Row, Table};
 pub use verdict::{LEGEND, Verdict};
 
 use crate::content::bytes;
 use crate::proxy::Fault as OnTheWay;
 use crate::scratch::files_below;
-use ground::{Ground, put, write_into};
+use crate::systems::ground::{Ground, put, write_into};
+use crate::systems::installed;
+use crate::systems::system::System;
 use stage::{NAME, Setting, Stage};
-use system::System;
-use systems::installed;
 
 /// How long the file is that comes.
 const LENGTH: usize = 8 << 20;

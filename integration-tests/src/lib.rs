@@ -16,6 +16,7 @@
 )]
 
 pub mod faults;
+pub mod bench;
 pub mod soak;
 pub mod simulation;
 pub mod mesh;
@@ -23,6 +24,7 @@ pub mod peer;
 pub mod lies;
 pub mod liar;
 pub mod client;
+pub mod systems;
 pub mod server;
 pub mod flipper;
 pub mod front;

@@ -31,11 +31,7 @@ fn main() -> io::Result<ExitCode> {
         let _ = writeln!(io::stderr(), "{name} …");
     });
     for left_out in missing {
-        let (system, program, package) = (left_out.system, left_out.program, left_out.package);
-        writeln!(
-            io::stderr(),
-            "LEFT OUT: {system}, for {program} is not installed: apt-get install {package}"
-        )?;
+        writeln!(io::stderr(), "{}", left_out.line())?;
     }
     let text = if has("--json") { table.json() } else { table.markdown() };
     io::stdout().write_all(text.as_bytes())?;

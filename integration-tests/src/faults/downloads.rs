@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::ground::{Ground, put, write_into};
 use super::stage::{NAME, Setting, Stage};
-use super::system::Action;
 use super::verdict::{Content, Verdict};
 use super::{Contents, HALF, Player, flip_in_partial, word_of_rest};
 use crate::content::bytes;
 use crate::proxy::{Direction, Fault};
 use crate::scratch::CANARY;
+use crate::systems::ground::{Ground, put, write_into};
+use crate::systems::system::Action;
 
 const STUCK: Fault = Fault::Stall(Direction::ToClient, HALF);
 /// So long that the system cannot hold all of it between a server and a client that waits.

@@ -3,24 +3,23 @@
 //!
 //! It must not know what is made of it.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::ground::{FILE_LIMIT, Ground, Rights};
-use super::system::{Action, Job, Ports, System, below};
-use super::tree;
 use crate::patience::eventually;
 use crate::process::Process;
 use crate::proxy::{Direction, Fault, Proxy};
+use crate::systems::ground::{FILE_LIMIT, Ground, Rights};
+use crate::systems::running::{self, Running};
+use crate::systems::system::{Action, Job, System, below};
+use crate::systems::tree;
 
 /// How long a client may take to stop before its connection is cut.
 const TIME_TO_STOP: Duration = Duration::from_secs(1);
-/// So often other ports are tried.
-const ATTEMPTS_MAX: usize = 5;
 /// The other number of this machine at which proxies listen, with the very ports of the server: so a server that tells
 /// its client where to send a file, and the client, meet the proxy and not each other.
 const PROXIES_HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -72,7 +71,8 @@ impl<'a> Setting<'a> {
     pub(crate) fn open(self, fault: Fault, prepare: impl FnOnce(&Ground)) -> Stage<'a> {
         let ground = Ground::new(self.rights, self.is_small);
         prepare(&ground);
-        let (server, main, data) = self.start_server(&ground);
+        let Running { process: server, main, data } =
+            running::start(self.system, &ground, |command| self.wrapped(command));
         let plan = move |number| if number == 0 { fault } else { Fault::None };
         let system = self.system;
         let (proxy, data) = if system.has_data_port() {
@@ -83,31 +83,7 @@ impl<'a> Setting<'a> {
         Stage { system, ground, server, proxy, data }
     }
 
-    fn start_server(&self, ground: &Ground) -> (Process, SocketAddr, SocketAddr) {
-        for _ in 0..ATTEMPTS_MAX {
-            let ports = free_ports();
-            let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let mut server = Process::start(&mut self.command(ground, ports));
-            if let Some(address) = self.system.address(&server) {
-                return (server, address, at(ports.data));
-            }
-            let is_there = eventually("the server listens or ends", || {
-                let has_ended = !tree::is_running(server.id());
-                let listens = || TcpStream::connect(at(ports.main)).is_ok();
-                if has_ended { Some(false) } else { listens().then_some(true) }
-            });
-            if is_there {
-                return (server, at(ports.main), at(ports.data));
-            }
-            server.wait();
-            let _ = fs::write(ground.state().join("refused"), server.errors.bytes());
-        }
-        let said = fs::read_to_string(ground.state().join("refused")).unwrap_or_default();
-        panic!("{} does not start: {said}", self.system.name());
-    }
-
-    fn command(&self, ground: &Ground, ports: Ports) -> std::process::Command {
-        let command = self.system.server(ground, ports);
+    fn wrapped(&self, command: Command) -> Command {
         if let Some(trace) = &self.trace {
             let file = trace.to_string_lossy();
             let calls = "trace=fsync,fdatasync,syncfs,sync,sync_file_range,rename,renameat,renameat2";
@@ -230,10 +206,4 @@ pub(crate) fn direction_of(action: Action) -> Direction {
 
 fn proxy_before(server: SocketAddr, plan: impl FnMut(usize) -> Fault + Send + 'static) -> Proxy {
     Proxy::start_at((PROXIES_HOST, server.port()).into(), server, plan)
-}
-
-fn free_ports() -> Ports {
-    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    let [main, data] = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port());
-    Ports { main, data }
 }

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stage::{NAME, Setting};
-use super::system::{Action, find, program};
 use super::verdict::Verdict;
 use super::{Contents, Player};
 use crate::proxy::Fault;
+use crate::systems::system::{Action, find, program};
 
 /// What was synced before the client ended well.
 pub(crate) fn before_success(player: &Player) -> Verdict {

@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::system::System;
 use super::verdict::{LEGEND, NOT_PLAYED, Verdict};
+use crate::systems::system::System;
 
 /// A row for each fault, a column for each system.
 pub struct Table {

@@ -1,11 +1,11 @@
 //! Faults while a file is sent.
 
-use super::ground::Ground;
 use super::stage::{NAME, Setting, Stage};
-use super::system::Action;
 use super::verdict::{Content, Verdict};
 use super::{Contents, HALF, Player, flip_in_partial, word_of_rest};
 use crate::proxy::{Direction, Fault};
+use crate::systems::ground::Ground;
+use crate::systems::system::Action;
 
 const STUCK: Fault = Fault::Stall(Direction::ToServer, HALF);
 /// More than a small disk takes.

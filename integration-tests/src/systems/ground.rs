@@ -1,4 +1,4 @@
-//! Where a fault is played: a scratch with the share and the local folder, beside them what links lead to, a jail for
+//! Where systems work: a scratch with the share and the local folder, beside them what links lead to, a jail for
 //! servers that can be confined, and a small disk.
 //!
 //! It must not know who works there.
@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::scratch::{CANARY, Scratch, files_below};
 
 /// The folder of all jails: only root can write to it and to those above it, as sshd demands.
-const JAILS: &str = "/run/faults";
+const JAILS: &str = "/run/jails";
 /// The name of the share in its jail.
 const PUBLIC: &str = "pub";
 /// How much a small disk takes.

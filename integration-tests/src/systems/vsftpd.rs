@@ -4,8 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::faults::ground::Ground;
-use crate::faults::system::{Job, Ports, System, program, shown, version_in};
+use super::ground::Ground;
+use super::system::{Job, Ports, System, program, shown, version_in};
 
 /// vsftpd.
 pub(crate) struct Vsftpd;

@@ -1,7 +1,7 @@
-//! What the harness must know of a system to put faults to it: how its server is started, and how its client is told to
+//! What the harness must know of a system to put it to work: how its server is started, and how its client is told to
 //! move one file.
 //!
-//! It must not know the faults.
+//! It must not know what for.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use super::ground::Ground;
 use crate::process::Process;
 
-/// A server and its client, as the faults see them.
+/// A server and its client, as those that compare systems see them.
 pub(crate) trait System: Sync {
     /// What its column is called.
     fn name(&self) -> &'static str;

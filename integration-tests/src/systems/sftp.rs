@@ -4,8 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::faults::ground::Ground;
-use crate::faults::system::{Action, Job, Ports, System, program, shown, version_in};
+use super::ground::Ground;
+use super::system::{Action, Job, Ports, System, program, shown, version_in};
 
 /// OpenSSH.
 pub(crate) struct Sftp;
@@ -53,10 +53,7 @@ impl System for Sftp {
     }
 
     fn client(&self, ground: &Ground, job: &Job, address: SocketAddr) -> Command {
-        let there = match ground.jail() {
-            Some(_) => format!("/{}", ground.public(job.name)),
-            None => shown(&ground.share().join(job.name)),
-        };
+        let there = there(ground, job.name);
         let name = job.name;
         let line = match job.action {
             Action::Upload => format!("put -f {name} {there}"),
@@ -64,22 +61,37 @@ impl System for Sftp {
             Action::Download | Action::DownloadLink => format!("get -f {there} {name}"),
             Action::ResumeDownload => format!("get -af {there} {name}"),
         };
-        let batch = ground.state().join("batch");
-        fs::write(&batch, format!("{line}\n")).unwrap();
-        let mut command = program("sftp");
-        command.args(["-q", "-F", "none", "-P", &address.port().to_string(), "-i"]);
-        command.arg(ground.state().join("user-key")).arg("-b").arg(batch);
-        for option in [
-            "IdentitiesOnly=yes",
-            "StrictHostKeyChecking=no",
-            "UserKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
-        ] {
-            command.args(["-o", option]);
-        }
-        command.arg(format!("{}@{}", user_name(), address.ip()));
-        command
+        batch(ground, address, &line, &[])
     }
+}
+
+/// The path of a name of the share, as this server has it.
+pub(crate) fn there(ground: &Ground, name: &str) -> String {
+    match ground.jail() {
+        Some(_) => format!("/{}", ground.public(name)),
+        None => shown(&ground.share().join(name)),
+    }
+}
+
+/// The client, to carry out this line with these options besides.
+///
+/// # Panics
+/// When the line cannot be written down.
+pub(crate) fn batch(ground: &Ground, address: SocketAddr, line: &str, options: &[&str]) -> Command {
+    let batch = ground.state().join("batch");
+    fs::write(&batch, format!("{line}\n")).unwrap();
+    let mut command = program("sftp");
+    command.args(["-q", "-F", "none", "-P", &address.port().to_string(), "-i"]);
+    command.arg(ground.state().join("user-key")).arg("-b").arg(batch);
+    for option in
+        ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+            .iter()
+            .chain(options)
+    {
+        command.args(["-o", option]);
+    }
+    command.arg(format!("{}@{}", user_name(), address.ip()));
+    command
 }
 
 fn user_name() -> String {

@@ -4,11 +4,22 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::faults::ground::Ground;
-use crate::faults::system::{Action, Job, Ports, System, program, shown, version_in};
+use super::ground::Ground;
+use super::system::{Action, Job, Ports, System, program, shown, version_in};
 
-/// nginx.
-pub(crate) struct Nginx;
+/// nginx, with this in its configuration.
+pub(crate) struct Nginx {
+    workers: &'static str,
+    http: &'static str,
+}
+
+impl Nginx {
+    /// Careful with links.
+    pub(crate) const USUAL: Self = Self { workers: "1", http: "disable_symlinks on from=$document_root;" };
+    /// As its manual advises where speed counts.
+    pub(crate) const FAST: Self =
+        Self { workers: "auto", http: "sendfile on; tcp_nopush on; keepalive_requests 1000000000;" };
+}
 
 impl System for Nginx {
     fn name(&self) -> &'static str {
@@ -38,13 +49,15 @@ impl System for Nginx {
             .map(|name| format!("{name}_temp_path {};\n", shown(&ground.share().join(".nginx").join(name))))
             .concat();
         let text = format!(
-            "daemon off;\n{user}worker_processes 1;\npid {};\nerror_log stderr;\n\
-             events {{ worker_connections 64; }}\nhttp {{\naccess_log off;\nclient_max_body_size 0;\n{temporary}\
+            "daemon off;\n{user}worker_processes {};\npid {};\nerror_log stderr;\n\
+             events {{ worker_connections 16384; }}\nhttp {{\naccess_log off;\nclient_max_body_size 0;\n{temporary}\
              server {{ listen 127.0.0.1:{}; root {}; dav_methods PUT DELETE MKCOL; create_full_put_path on;\n\
-             disable_symlinks on from=$document_root; }}\n}}\n",
+             {} }}\n}}\n",
+            self.workers,
             shown(&state.join("nginx.pid")),
             ports.main,
-            shown(&ground.share())
+            shown(&ground.share()),
+            self.http
         );
         fs::write(state.join("nginx.conf"), text).unwrap();
         let mut command = program("nginx");

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::faults::ground::Ground;
-use crate::faults::system::{Job, Ports, System};
+use super::ground::Ground;
+use super::system::{Job, Ports, System};
 use crate::process::Process;
 use crate::server::address_of;
 
@@ -13,13 +13,28 @@ use crate::server::address_of;
 pub(crate) struct Ours {
     server: PathBuf,
     client: PathBuf,
+    server_options: &'static [&'static str],
 }
 
 impl Ours {
     /// As they are built into this folder.
     pub(crate) fn in_folder(programs: &Path) -> Self {
         let place = |name| programs.join(name);
-        Self { server: place("ioe-server-under-test"), client: place("ioe-client-under-test") }
+        let (server, client) = (place("ioe-server-under-test"), place("ioe-client-under-test"));
+        Self { server, client, server_options: &[] }
+    }
+
+    /// With these options for its server.
+    pub(crate) fn with(self, server_options: &'static [&'static str]) -> Self {
+        Self { server_options, ..self }
+    }
+
+    /// The client, to carry out a command at an address as it is typed, in the local folder.
+    pub(crate) fn command(&self, ground: &Ground, address: &str, line: &str) -> Command {
+        let mut command = Command::new(&self.client);
+        command.arg(address).arg("--dir").arg(ground.local()).args(["--cmd", line]);
+        command.env_remove("RUST_LOG").env_remove("XDG_STATE_HOME");
+        command
     }
 }
 
@@ -43,18 +58,15 @@ impl System for Ours {
 
     fn server(&self, ground: &Ground, _: Ports) -> Command {
         let mut command = Command::new(&self.server);
-        command.args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(ground.state()).arg(ground.share());
+        command.args(["--listen", "127.0.0.1:0"]).args(self.server_options);
+        command.arg("--state-dir").arg(ground.state()).arg(ground.share());
         command.env("HOME", ground.home()).env_remove("RUST_LOG");
         command
     }
 
     fn client(&self, ground: &Ground, job: &Job, address: SocketAddr) -> Command {
         let word = if job.is_upload() { "WRITE" } else { "READ" };
-        let mut command = Command::new(&self.client);
-        command.arg(address.to_string()).arg("--dir").arg(ground.local());
-        command.args(["--cmd", &format!("{word} {}", job.name)]).env_remove("RUST_LOG");
-        command.env_remove("XDG_STATE_HOME");
-        command
+        self.command(ground, &address.to_string(), &format!("{word} {}", job.name))
     }
 
     fn address(&self, server: &Process) -> Option<SocketAddr> {
