@@ -3,11 +3,15 @@
 //!
 //! It must not assert any time, and not know how the systems work, but for the commands in `contenders`.
 
+mod idle;
+mod requests;
+mod listing;
 mod transfers;
 mod rounds;
 mod contenders;
 mod site;
 mod limit;
+mod load;
 mod files;
 mod table;
 mod trial;
@@ -21,8 +25,8 @@ use std::path::{Path, PathBuf};
 pub use sizes::Sizes;
 pub use table::Table;
 
-use crate::systems::Rights;
 use crate::systems::system::System;
+use crate::systems::{Missing, Rights};
 
 /// What is measured, in the order of the tables, each by its name.
 pub const WORKLOADS: &[(&str, fn(&Bench) -> Table)] = &[
@@ -30,6 +34,9 @@ pub const WORKLOADS: &[(&str, fn(&Bench) -> Table)] = &[
     ("upload-large", transfers::upload_large),
     ("download-small", transfers::download_small),
     ("upload-small", transfers::upload_small),
+    ("listing", listing::run),
+    ("requests", requests::run),
+    ("idle", idle::run),
 ];
 
 /// A run of the benchmarks.
@@ -40,6 +47,8 @@ pub struct Bench {
     pub rights: Rights,
     /// How much is moved.
     pub sizes: Sizes,
+    /// Whether all are left out that need anybody else's programs.
+    pub is_alone: bool,
     notes: RefCell<Vec<String>>,
     has_failed: Cell<bool>,
 }
@@ -47,7 +56,14 @@ pub struct Bench {
 impl Bench {
     /// One of these sizes, with our programs in this folder.
     pub fn new(programs: PathBuf, rights: Rights, sizes: Sizes) -> Self {
-        Self { programs, rights, sizes, notes: RefCell::default(), has_failed: Cell::new(false) }
+        Self {
+            programs,
+            rights,
+            sizes,
+            is_alone: false,
+            notes: RefCell::default(),
+            has_failed: Cell::new(false),
+        }
     }
 
     /// What stands below the tables: who took part in which version, and who was left out.
@@ -78,6 +94,15 @@ impl Bench {
         }
     }
 
+    /// Whether somebody takes part who needs these programs; if not, why not is noted.
+    fn has(&self, name: &'static str, needs: &[(&'static str, &'static str)]) -> bool {
+        let missing = Missing::of(name, needs);
+        if let Some(missing) = &missing {
+            self.note(missing.line());
+        }
+        missing.is_none() && (needs.is_empty() || !self.is_alone)
+    }
+
     fn fail(&self, line: String) {
         self.has_failed.set(true);
         self.note(line);
@@ -92,6 +117,7 @@ pub fn run_part(words: &[String]) -> Option<io::Result<()>> {
     let (first, rest) = words.split_first()?;
     match first.as_str() {
         limit::SERVER => Some(limit::run_server(Path::new(rest.first()?))),
+        load::LOAD => Some(load::run(rest)),
         limit::CLIENT => Some(limit::run_client(rest)),
         _ => None,
     }

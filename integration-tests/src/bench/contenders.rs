@@ -161,8 +161,14 @@ pub(crate) fn ours(programs: &Path) -> Box<dyn System> {
 }
 
 /// The same, which lets somebody in over TLS.
-pub(crate) fn ours_inviting(programs: &Path) -> Box<dyn System> {
+fn ours_inviting(programs: &Path) -> Box<dyn System> {
     Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--invite", "benchmark:write"]))
+}
+
+/// The same, which lets strangers read, too.
+pub(crate) fn ours_public(programs: &Path) -> Box<dyn System> {
+    let options = &["--max-connections", "20000", "--invite", "benchmark:write", "--public", "read"];
+    Box::new(Ours::in_folder(programs).with(options))
 }
 
 /// nginx as fast as it is.

@@ -3,13 +3,13 @@
 //! It must not know what is done.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 
 use super::Bench;
 use super::site::{Contender, Site};
 use super::sizes::Sizes;
 use super::table::{Row, shown};
 use super::trial::{self, Trial};
-use crate::systems::Missing;
 use crate::systems::ground::Ground;
 
 /// A contender at work.
@@ -24,13 +24,28 @@ pub(crate) struct Place {
 impl Place {
     /// Runs its client once.
     pub(crate) fn run(&mut self, sizes: &Sizes) -> Trial {
+        self.make_ready();
+        let command = (self.contender.client)(&self.site, sizes);
+        trial::run(&mut self.site.in_local(command), &self.site.server)
+    }
+
+    /// Runs another client once.
+    pub(crate) fn run_this(&mut self, command: Command) -> Trial {
+        self.make_ready();
+        trial::run(&mut self.site.in_local(command), &self.site.server)
+    }
+
+    /// Who it is.
+    pub(crate) fn name(&self) -> &'static str {
+        self.contender.name
+    }
+
+    fn make_ready(&mut self) {
         if self.contender.is_fresh {
             self.site.start_afresh();
         } else {
             self.site.wait_until_at_rest();
         }
-        let command = (self.contender.client)(&self.site, sizes);
-        trial::run(&mut self.site.in_local(command), &self.site.server)
     }
 }
 
@@ -38,8 +53,7 @@ impl Place {
 pub(crate) fn open(bench: &Bench, contenders: Vec<Contender>, fill: impl Fn(&Ground)) -> Vec<Place> {
     let mut places = Vec::new();
     for contender in contenders {
-        if let Some(missing) = Missing::of(contender.name, contender.needs) {
-            bench.note(missing.line());
+        if !bench.has(contender.name, contender.needs) {
             continue;
         }
         let system = (contender.system)(&bench.programs);
@@ -62,7 +76,9 @@ pub(crate) fn play(
             let played = catch_unwind(AssertUnwindSafe(|| once(place, &bench.sizes)));
             let name = place.contender.name;
             match played {
-                Ok((rate, _)) if round < warm_up_rounds => bench.progress(&format!("{name}: {} (warm-up)", shown(rate))),
+                Ok((rate, _)) if round < warm_up_rounds => {
+                    bench.progress(&format!("{name}: {} (warm-up)", shown(rate)))
+                }
                 Ok((rate, trial)) => {
                     bench.progress(&format!("{name}: {}", shown(rate)));
                     place.runs.push((rate, Trial { output: Vec::new(), ..trial }));

@@ -90,6 +90,11 @@ impl Site {
         Command::new(itself(&self.programs))
     }
 
+    /// Nobody's client, where it depends on more what it is to do.
+    pub(crate) fn nothing(&self, _: &Sizes) -> Command {
+        Command::new("true")
+    }
+
     /// A client as it is to be started: in the local folder, with a home of its own.
     pub(crate) fn in_local(&self, mut command: Command) -> Command {
         command.env("HOME", self.ground.home()).env("LC_ALL", "C").current_dir(self.ground.local());

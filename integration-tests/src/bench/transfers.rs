@@ -65,7 +65,8 @@ fn large(bench: &Bench, transfer: Transfer) -> Table {
     let source = tempfile::tempdir().unwrap();
     files::make_large(source.path(), byte_count);
     let cpu_names = ["client CPU s/GiB", "server CPU s/GiB"];
-    let unit = Unit { name: "MB/s", cpu_divisor: as_f64(byte_count) / GIBIBYTE, cpu_names, has_first_line: false };
+    let unit =
+        Unit { name: "MB/s", cpu_divisor: as_f64(byte_count) / GIBIBYTE, cpu_names, has_first_line: false };
     let workload = transfer.workload;
     let rows = measure(bench, transfer, source.path().join(LARGE), as_f64(byte_count) / 1e6);
     Table::of_rows(workload, title, &unit, &rows)
@@ -77,7 +78,12 @@ fn small(bench: &Bench, transfer: Transfer) -> Table {
     let title = format!("{way}-small: {count} files of {} KiB, {way}", files::SMALL_BYTES >> 10);
     let source = tempfile::tempdir().unwrap();
     files::make_small(source.path(), count);
-    let unit = Unit { name: "files/s", cpu_divisor: 1.0, cpu_names: ["client CPU s", "server CPU s"], has_first_line: false };
+    let unit = Unit {
+        name: "files/s",
+        cpu_divisor: 1.0,
+        cpu_names: ["client CPU s", "server CPU s"],
+        has_first_line: false,
+    };
     let workload = transfer.workload;
     let rows = measure(bench, transfer, source.path().join(TREE), as_f64(count as u64));
     Table::of_rows(workload, title, &unit, &rows)

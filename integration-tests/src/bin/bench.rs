@@ -32,6 +32,9 @@ struct Options {
     /// Where the files are, on the disk that is to be measured
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     folder: PathBuf,
+    /// Without anybody else's programs
+    #[arg(long, hide = true)]
+    alone: bool,
     /// The program runs as root in a mount namespace of its own
     #[arg(long, hide = true)]
     isolated: bool,
@@ -56,7 +59,8 @@ fn measure(options: &Options) -> io::Result<ExitCode> {
     // The programs under test are built into the folder that this one was built into.
     let mut programs = env::current_exe()?;
     programs.pop();
-    let bench = Bench::new(programs, rights, sizes(options));
+    let mut bench = Bench::new(programs, rights, sizes(options));
+    bench.is_alone = options.alone;
     let is_text = options.json.as_deref() != Some("-");
     let mut lines = String::new();
     for (name, run) in WORKLOADS.iter().filter(|(name, _)| is_wanted(options, name)) {

@@ -20,6 +20,7 @@ mod scarcity;
 mod ten_thousand;
 mod log_lines;
 mod stuck_log;
+mod benchmarks;
 mod faults;
 mod stopping;
 mod console;
