@@ -28,8 +28,11 @@ pub use table::Table;
 use crate::systems::system::System;
 use crate::systems::{Missing, Rights};
 
+/// What measures one of them.
+pub type Workload = fn(&Bench) -> Table;
+
 /// What is measured, in the order of the tables, each by its name.
-pub const WORKLOADS: &[(&str, fn(&Bench) -> Table)] = &[
+pub const WORKLOADS: &[(&str, Workload)] = &[
     ("download-large", transfers::download_large),
     ("upload-large", transfers::upload_large),
     ("download-small", transfers::download_small),

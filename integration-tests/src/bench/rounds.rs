@@ -77,7 +77,7 @@ pub(crate) fn play(
             let name = place.contender.name;
             match played {
                 Ok((rate, _)) if round < warm_up_rounds => {
-                    bench.progress(&format!("{name}: {} (warm-up)", shown(rate)))
+                    bench.progress(&format!("{name}: {} (warm-up)", shown(rate)));
                 }
                 Ok((rate, trial)) => {
                     bench.progress(&format!("{name}: {}", shown(rate)));

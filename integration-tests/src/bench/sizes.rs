@@ -43,7 +43,7 @@ impl Sizes {
     /// Below three minutes.
     pub fn quick() -> Self {
         Self {
-            large_bytes: 1 << 30,
+            large_bytes: 512 << 20,
             small_count: 2_000,
             entry_count: 100_000,
             load_time: Duration::from_millis(500),

@@ -2,7 +2,7 @@
 //!
 //! It must not know how anybody is told to.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::Bench;
 use super::contenders::{self, LIMIT, RSYNC};
@@ -10,6 +10,7 @@ use super::files::{self, LARGE, TREE};
 use super::rounds::{self, Place};
 use super::site::{Contender, Site};
 use super::table::{Row, Table, Unit, as_f64};
+use crate::systems::ground::Ground;
 
 const GIBIBYTE: f64 = 1_073_741_824.0;
 
@@ -68,7 +69,7 @@ fn large(bench: &Bench, transfer: Transfer) -> Table {
     let unit =
         Unit { name: "MB/s", cpu_divisor: as_f64(byte_count) / GIBIBYTE, cpu_names, has_first_line: false };
     let workload = transfer.workload;
-    let rows = measure(bench, transfer, source.path().join(LARGE), as_f64(byte_count) / 1e6);
+    let rows = measure(bench, transfer, &source.path().join(LARGE), as_f64(byte_count) / 1e6);
     Table::of_rows(workload, title, &unit, &rows)
 }
 
@@ -85,21 +86,21 @@ fn small(bench: &Bench, transfer: Transfer) -> Table {
         has_first_line: false,
     };
     let workload = transfer.workload;
-    let rows = measure(bench, transfer, source.path().join(TREE), as_f64(count as u64));
+    let rows = measure(bench, transfer, &source.path().join(TREE), as_f64(count as u64));
     Table::of_rows(workload, title, &unit, &rows)
 }
 
-fn measure(bench: &Bench, transfer: Transfer, source: PathBuf, amount: f64) -> Vec<Row> {
+fn measure(bench: &Bench, transfer: Transfer, source: &Path, amount: f64) -> Vec<Row> {
     let Transfer { name, is_upload, reference, contenders, .. } = transfer;
-    let fill = |site: &crate::systems::ground::Ground| {
-        files::link(&source, &if is_upload { site.local() } else { site.share() }.join(name));
+    let fill = |site: &Ground| {
+        files::link(source, &if is_upload { site.local() } else { site.share() }.join(name));
     };
     let mut places = rounds::open(bench, contenders, fill);
     let landing = |site: &Site| if is_upload { site.ground.share() } else { site.ground.local() }.join(name);
     rounds::play(bench, &mut places, |place: &mut Place, sizes| {
         files::remove(&landing(&place.site));
         let trial = place.run(sizes);
-        files::assert_same(&source, &landing(&place.site));
+        files::assert_same(source, &landing(&place.site));
         files::remove(&landing(&place.site));
         (amount / trial.seconds, trial)
     });

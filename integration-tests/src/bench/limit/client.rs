@@ -90,10 +90,11 @@ fn download_small(address: &str, count: u64, digests: &str) -> io::Result<()> {
     for index in 0..count {
         // Half of what may be under way is asked for at once.
         if asked < count && asked - index <= IN_FLIGHT / 2 {
-            for next in asked..count.min(index + IN_FLIGHT) {
+            let end = count.min(index + IN_FLIGHT);
+            for next in asked..end {
                 writeln!(writer, "{}", small_name(next))?;
-                asked = next + 1;
             }
+            asked = end;
             writer.flush()?;
         }
         reader.read_exact(&mut buffer[from..])?;
