@@ -3,6 +3,7 @@
 //!
 //! It must not assert any time, and not know how the systems work, but for the commands in `contenders`.
 
+mod syscalls;
 mod idle;
 mod requests;
 mod listing;
@@ -40,6 +41,7 @@ pub const WORKLOADS: &[(&str, Workload)] = &[
     ("listing", listing::run),
     ("requests", requests::run),
     ("idle", idle::run),
+    ("syscalls", syscalls::run),
 ];
 
 /// A run of the benchmarks.

@@ -51,9 +51,20 @@ impl Site {
         rights: Rights,
         fill: impl FnOnce(&Ground),
     ) -> Self {
+        Self::open_below(system, programs, rights, fill, |command| command)
+    }
+
+    /// The same, with the server's command below another one.
+    pub(crate) fn open_below(
+        system: Box<dyn System>,
+        programs: &Path,
+        rights: Rights,
+        fill: impl FnOnce(&Ground),
+        wrap: impl Fn(Command) -> Command,
+    ) -> Self {
         let ground = Ground::new(rights, false);
         fill(&ground);
-        let Running { process, main, .. } = running::start(system.as_ref(), &ground, |command| command);
+        let Running { process, main, .. } = running::start(system.as_ref(), &ground, wrap);
         Self { ground, server: process, address: main, system, programs: programs.to_owned() }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn wait_until_at_rest(first: u32) {
 }
 
 /// A process and all that descend from it.
-fn family(first: u32) -> Vec<u32> {
+pub(crate) fn family(first: u32) -> Vec<u32> {
     let mut found = vec![first];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {

@@ -77,6 +77,12 @@ fn idle_connections_are_held() {
 }
 
 #[test]
+fn system_calls_are_counted() {
+    // Only with strace, which is not ours: alone, its table has no rows.
+    assert_gives_tables("syscalls", &[]);
+}
+
+#[test]
 fn there_is_no_other_workload() {
     let source = include_str!("benchmarks.rs");
     for (workload, _) in WORKLOADS {
