@@ -2,6 +2,7 @@
 //!
 //! It must not know what they do.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -53,24 +54,27 @@ pub(crate) fn run(command: &mut Command, server: &Process) -> Trial {
     let said = listen(child.stdout.take().unwrap(), begin);
     let complained = listen(child.stderr.take().unwrap(), begin);
     let mut trial = watch(&child, server, begin);
-    trial.client_cpu = usage::own_seconds(child.id());
+    trial.client_cpu = usage::seconds_with_children(child.id());
     let status = child.wait().unwrap();
     let (output, first_line_seconds) = said.join().unwrap();
     let errors = String::from_utf8_lossy(&complained.join().unwrap().0).into_owned();
     assert!(status.success(), "{command:?} ends with {status}: {errors}");
     usage::wait_until_at_rest(server.id());
-    trial.server_cpu = usage::processor_seconds(server.id()) - cpu_before;
+    trial.server_cpu = trial.server_cpu.max(usage::processor_seconds(server.id()) - cpu_before);
     Trial { output, first_line_seconds, server_before, ..trial }
 }
 
 /// Waits until it has ended, and looks at the memory of both ends meanwhile.
 fn watch(child: &Child, server: &Process, begin: Instant) -> Trial {
     let mut trial = Trial::default();
+    let before: BTreeMap<u32, f64> = usage::seconds_of_each(server.id()).into_iter().collect();
+    let mut seen = before.clone();
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
     let interval = Timespec { tv_sec: 0, tv_nsec: LOOK_INTERVAL.subsec_nanos().into() };
     loop {
         trial.client_peak = trial.client_peak.max(usage::peak(child.id()));
         trial.server_peak = trial.server_peak.max(usage::peak(server.id()));
+        seen.extend(usage::seconds_of_each(server.id()).into_iter().filter(|(_, seconds)| *seconds > 0.0));
         if poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&interval)).unwrap() > 0 {
             break;
         }
@@ -78,6 +82,7 @@ fn watch(child: &Child, server: &Process, begin: Instant) -> Trial {
     }
     trial.seconds = begin.elapsed().as_secs_f64();
     trial.server_peak = trial.server_peak.max(usage::peak(server.id()));
+    trial.server_cpu = seen.values().sum::<f64>() - before.values().sum::<f64>();
     trial
 }
 

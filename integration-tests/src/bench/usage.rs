@@ -54,16 +54,25 @@ fn numbers(list: &str) -> Vec<u32> {
     list.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The processor time of a family in seconds, with that of its members whose end was seen.
+/// The processor time of a family in seconds, with that of its members for whose end others of it waited.
 pub(crate) fn processor_seconds(first: u32) -> f64 {
-    family(first).into_iter().map(own_seconds).sum()
+    family(first).into_iter().map(seconds_with_children).sum()
 }
 
 /// The same of one process, which may have ended, as long as nobody waited for it.
-pub(crate) fn own_seconds(id: u32) -> f64 {
+pub(crate) fn seconds_with_children(id: u32) -> f64 {
+    seconds_of(id, 4)
+}
+
+/// Of each of a family what it used itself, in seconds: some leave before their children, and nobody sums up for those.
+pub(crate) fn seconds_of_each(first: u32) -> Vec<(u32, f64)> {
+    family(first).into_iter().map(|id| (id, seconds_of(id, 2))).collect()
+}
+
+fn seconds_of(id: u32, field_count: usize) -> f64 {
     let Ok(text) = fs::read_to_string(format!("/proc/{id}/stat")) else { return 0.0 };
     // Its name may hold anything; what follows the last bracket are numbers.
-    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(4);
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(field_count);
     fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
 }
 
