@@ -160,12 +160,17 @@ pub(crate) fn ours(programs: &Path) -> Box<dyn System> {
     Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000"]))
 }
 
-/// The same, which lets somebody in over TLS.
+/// The same, which writes no line for each request, as nginx does here.
+pub(crate) fn ours_quiet(programs: &Path) -> Box<dyn System> {
+    Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--quiet"]))
+}
+
+/// Our server, which lets somebody in over TLS.
 fn ours_inviting(programs: &Path) -> Box<dyn System> {
     Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--invite", "benchmark:write"]))
 }
 
-/// The same, which lets strangers read, too.
+/// The same, which lets strangers read over TLS, too.
 pub(crate) fn ours_public(programs: &Path) -> Box<dyn System> {
     let options = &["--max-connections", "20000", "--invite", "benchmark:write", "--public", "read"];
     Box::new(Ours::in_folder(programs).with(options))

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use super::contenders::{nginx, ours};
+use super::contenders::{nginx, ours, ours_quiet};
 use super::load::{self, Asked, LOAD};
 use super::site::{Contender, Site};
 use super::table::{Row, Table, Unit};
@@ -38,9 +38,10 @@ pub(crate) fn run(bench: &Bench) -> Table {
 }
 
 fn compare(bench: &Bench, what: &str, count: usize, asked: [Asked; 2]) -> Vec<Row> {
-    let names = ["ioe", "nginx"].map(|system| format!("{system}, {what}, {count} connections"));
+    let reference = format!("nginx, {what}, {count} connections");
     let contenders = vec![
         Contender { name: "ioe", needs: &[], system: ours, client: Site::nothing, is_fresh: false },
+        Contender { name: "ioe -q", needs: &[], system: ours_quiet, client: Site::nothing, is_fresh: false },
         Contender {
             name: "nginx",
             needs: &[("nginx", "nginx")],
@@ -53,14 +54,14 @@ fn compare(bench: &Bench, what: &str, count: usize, asked: [Asked; 2]) -> Vec<Ro
     let mut places =
         rounds::open(bench, contenders, |ground| fs::write(ground.share().join(NAME), &content).unwrap());
     rounds::play(bench, &mut places, |place, sizes| {
-        let asked = if place.name() == "ioe" { asked[0] } else { asked[1] };
+        let asked = if place.name() == "nginx" { asked[1] } else { asked[0] };
         let mut command = place.site.itself();
         command.arg(LOAD).arg(place.site.address.to_string()).arg(asked.word()).arg(NAME);
         command.arg(count.to_string()).arg(sizes.load_time.as_millis().to_string());
         let trial = place.run_this(command);
         (load::rate_of(&trial.output), trial)
     });
-    let rows = rounds::rows(places, &names[1]);
+    let rows = rounds::rows(places, &reference);
     rows.into_iter()
         .map(|row| Row { name: format!("{}, {what}, {count} connections", row.name), ..row })
         .collect()
