@@ -44,8 +44,13 @@ fn no_test_uses_the_products_code_to_test_the_product() {
 
 #[test]
 fn the_simulator_uses_the_overlay_messages_as_data_and_what_a_word_is() {
-    let modules =
-        [("mactella_peer", "overlay"), ("shared_folder", "words"), ("wire", "message"), ("wire", "limits")];
+    let modules = [
+        ("mactella_peer", "overlay"),
+        ("shared_folder", "words"),
+        ("wire", "message"),
+        ("wire", "key"),
+        ("wire", "limits"),
+    ];
     let allowed = modules.map(|(product, module)| format!("{product}{}{module}", "::"));
     for (path, text) in sources().iter().filter(|(path, _)| simulates(path)) {
         for product in ["wire", "shared_folder", "program", "mactella_peer"] {
