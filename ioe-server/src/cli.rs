@@ -107,7 +107,8 @@ pub(crate) enum Manage {
     Deny {
         /// From whom
         name: GuestName,
-        /// Which: some of list,read,create,replace,delete, or read, write, drop
+        /// Which: some of list,read,create,replace,delete, or all
+        #[arg(value_name = "RIGHT,...", value_parser = Rights::listed)]
         rights: Rights,
         /// Below which folder
         #[arg(long, value_name = "FOLDER", value_parser = SharedPath::parse)]
@@ -133,8 +134,8 @@ pub(crate) enum Manage {
 pub(crate) struct Invite {
     /// What they will be called
     pub(crate) name: GuestName,
-    /// Some of list,read,create,replace,delete
-    #[arg(long, value_name = "RIGHTS", group = "what")]
+    /// Some of list,read,create,replace,delete, or all
+    #[arg(long, value_name = "RIGHT,...", group = "what", value_parser = Rights::listed)]
     pub(crate) rights: Option<Rights>,
     /// To look: list,read
     #[arg(long, group = "what")]

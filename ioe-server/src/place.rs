@@ -16,6 +16,8 @@ use wire::net::Address;
 const USUAL: &str = "127.0.0.1:10000";
 /// Keeps the address of the last start, for invitations that are made while no server runs.
 const ADDRESS_FILE: &str = "address";
+/// What becomes that file, once it is whole.
+const NEW_ADDRESS_FILE: &str = "address.new";
 /// A number that no host has (RFC 5737): what leads towards it leads out of this machine. Nothing is sent there.
 const ELSEWHERE: (&str, u16) = ("192.0.2.1", 9);
 
@@ -41,8 +43,10 @@ pub(crate) fn reachable(listening: SocketAddr) -> Address {
 
 /// Keeps it for invitations.
 pub(crate) fn keep(state: &StateFolder, address: &Address) -> Result<(), NotKept> {
-    let path = state.private_file(ADDRESS_FILE).unwrap_or_else(|| state.path().join(ADDRESS_FILE));
-    fs::write(&path, format!("{address}\n"))
+    let path = state.path().join(ADDRESS_FILE);
+    let temporary = state.private_file(NEW_ADDRESS_FILE).unwrap_or_else(|| path.clone());
+    fs::write(&temporary, format!("{address}\n"))
+        .and_then(|()| fs::rename(&temporary, &path))
         .map_err(|source| NotKept { path: path.display().to_string(), source })
 }
 

@@ -16,7 +16,7 @@ pub use address::{Address, AddressError};
 pub use dial::{DialError, Dialled, WrongKey, dial};
 pub use door::{Door, DoorError, PlainFrom};
 pub use known_keys::{KnownKeys, KnownKeysError};
-pub use listener::{ListenError, Listener, check_reach};
+pub use listener::{ListenError, Listener};
 pub use locator::{Locator, LocatorError};
 pub use security::{Expected, PlainTo, Security};
 pub use wake::Wake;

@@ -33,7 +33,7 @@ fn what_a_command_changes_is_in_force_as_soon_as_it_returns() {
         let secret = invite(&server, &["anna", "--read"]).secret;
         let mut session = enter(server.address(), &anna, Some(&secret));
         assert_eq!(read(&mut session, "a/x.txt")["type"], "reading", "round {round}");
-        manage(&server, &["deny", "anna", "read", "--below", "a"]).expect_code(0);
+        manage(&server, &["deny", "anna", "list,read", "--below", "a"]).expect_code(0);
         assert_eq!(read(&mut session, "a/x.txt")["code"], "not_found", "round {round}");
         assert_eq!(read(&mut session, "b/x.txt")["type"], "reading", "round {round}");
         manage(&server, &["revoke", "anna"]).expect_code(0);
@@ -51,7 +51,7 @@ fn commands_do_the_same_where_no_server_runs() {
     let anna = invite(&server, &["anna", "--read", "--below", "a"]);
     assert_eq!(anna.address, server.address(), "where it was last");
     let ben = invite(&server, &["ben", "--drop"]);
-    manage(&server, &["deny", "anna", "read", "--below", "a/secret"]).expect_code(0);
+    manage(&server, &["deny", "anna", "list,read", "--below", "a/secret"]).expect_code(0);
     manage(&server, &["revoke", "ben"]).expect_code(0);
     assert_eq!(grants(&server), [invited("anna", "invited")]);
     server.start_again();
@@ -97,7 +97,7 @@ fn explain_says_what_the_server_does_and_why() {
     let key = TlsKey::generate();
     let secret = invite(&server, &["anna", "--rights", "list,read", "--below", "a"]).secret;
     enter(server.address(), &key, Some(&secret)).assert_works();
-    manage(&server, &["deny", "anna", "read", "--below", "a/secret"]).expect_code(0);
+    manage(&server, &["deny", "anna", "list,read", "--below", "a/secret"]).expect_code(0);
     for (right, path, code) in [
         ("read", "a/x.txt", 0),
         ("list", "a/secret", 1),
@@ -135,8 +135,8 @@ fn what_cannot_be_done_is_said_with_one_and_what_was_typed_wrong_with_two() {
         (&["invite", "anna", "--read"], 1, "'anna'"),
         (&["revoke"], 2, "NAME"),
         (&["revoke", "ben"], 1, "'ben'"),
-        (&["deny", "ben", "read", "--below", "a"], 1, "'ben'"),
-        (&["deny", "anna", "read"], 2, "--below"),
+        (&["deny", "ben", "list,read", "--below", "a"], 1, "'ben'"),
+        (&["deny", "anna", "list,read"], 2, "--below"),
         (&["deny", "anna", "fly", "--below", "a"], 2, "fly"),
         (&["explain", "anna", "fly", "/"], 2, "fly"),
     ];

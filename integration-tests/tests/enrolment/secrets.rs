@@ -103,7 +103,7 @@ fn no_secret_stands_where_others_could_find_it() {
         &["grants", "-vv"][..],
         &["grants", "--json", "-vv"],
         &["explain", "ben", "read", "a", "-vv"],
-        &["deny", "ben", "read", "--below", "a/b", "-vv"],
+        &["deny", "ben", "list,read", "--below", "a/b", "-vv"],
         &["invite", "ben", "--read", "-vv"],
         &["revoke", "ben", "-vv"],
     ] {

@@ -82,7 +82,7 @@ fn what_is_denied_is_denied_to_the_next_request_of_a_session_that_runs() {
     assert_eq!(denied.read_file("team/secret/x.txt"), b"secret");
     // What was begun goes on by the rules at its beginning.
     let begun = begin_large(&mut denied, "team/secret/new.txt", 3, &json!({"byte_count": null}));
-    manage(&server, &["deny", "anna", "write", "--below", "team/secret"]);
+    manage(&server, &["deny", "anna", "all", "--below", "team/secret"]);
     denied.send_section(begun.id, 0, b"new");
     denied.send(&end(begun.id, b"new"));
     assert_written(&denied.answer(begun.id), b"new");

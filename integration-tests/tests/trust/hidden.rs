@@ -49,9 +49,9 @@ fn listings_and_searches_are_the_same_bytes_whatever_lies_in_hidden_folders() {
         Guest::enrolled(&server, "reader", &["--read", "--below", "way/team"]),
         Guest::enrolled(&server, "denied", &["--write"]),
     ];
-    manage(&server, &["deny", "reader", "write", "--below", "way/team/SECRET"]);
+    manage(&server, &["deny", "reader", "all", "--below", "way/team/SECRET"]);
     for folder in ["way/team/secret", "way/near", "other"] {
-        manage(&server, &["deny", "denied", "write", "--below", folder]);
+        manage(&server, &["deny", "denied", "all", "--below", folder]);
     }
     let requests = [
         json!({"type": "list"}),
@@ -122,7 +122,7 @@ fn names_that_nearly_are_the_denied_one_do_not_open_it_and_climbing_paths_are_no
     symlink("../other", server.scratch().share().join("team/link")).unwrap();
     server.scratch().put("other/x", "hidden");
     let guest = Guest::enrolled(&server, "guest", &["--write", "--below", "team"]);
-    manage(&server, &["deny", "guest", "write", "--below", "team/caf\u{e9}"]);
+    manage(&server, &["deny", "guest", "all", "--below", "team/caf\u{e9}"]);
     let mut line = Line::open(guest.dial(&server));
     let before = tree_digest(&server.scratch().share());
     let nearly = [

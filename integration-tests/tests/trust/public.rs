@@ -45,7 +45,7 @@ fn who_is_denied_something_that_is_public_is_denied_it() {
     let server =
         server!().option_with("--public", "write").file("a.txt", "public").file("team/b.txt", "too").start();
     let guest = Guest::enrolled(&server, "guest", &["--read"]);
-    manage(&server, &["deny", "guest", "write", "--below", "team"]);
+    manage(&server, &["deny", "guest", "all", "--below", "team"]);
     let (mut guest, mut stranger) = (guest.session(&server), Guest::stranger().session(&server));
     guest.ask_refused(json!({"type": "read", "path": "team/b.txt"}), "not_found");
     assert_eq!(stranger.read_file("team/b.txt"), b"too");

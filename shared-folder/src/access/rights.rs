@@ -99,6 +99,17 @@ impl Rights {
         Self(Right::Create.bit())
     }
 
+    /// Those of a list, by the letter: `read` is to read, and not to list. `all` is all five.
+    ///
+    /// # Errors
+    /// Where a word is no right.
+    pub fn listed(text: &str) -> Result<Self, NoRight> {
+        match text {
+            "all" => Ok(Self::ALL),
+            list => list.split(',').map(|word| word.trim().parse::<Right>()).collect(),
+        }
+    }
+
     /// Whether `right` is among them.
     #[must_use]
     pub fn contains(self, right: Right) -> bool {
@@ -149,16 +160,13 @@ impl FromStr for Rights {
 
     fn from_str(text: &str) -> Result<Self, NoRights> {
         match text {
+            "all" => Err(NoRights { word: text.to_owned() }),
             "read" => Ok(Self::read()),
             "write" => Ok(Self::ALL),
             "drop" => Ok(Self::drop_box()),
-            list => list.split(',').map(named).collect(),
+            list => Self::listed(list).map_err(|NoRight { word }| NoRights { word }),
         }
     }
-}
-
-fn named(word: &str) -> Result<Right, NoRights> {
-    word.trim().parse().map_err(|NoRight { word }| NoRights { word })
 }
 
 #[cfg(test)]
@@ -179,6 +187,15 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Ok(rights), "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_is_taken_by_the_letter() {
+        let listed = |text| Rights::listed(text).map(|rights| rights.to_string());
+        assert_eq!(listed("read").as_deref(), Ok("read"));
+        assert_eq!(listed("read,create").as_deref(), Ok("read,create"));
+        assert_eq!(listed("all").as_deref(), Ok("list,read,create,replace,delete"));
+        assert!(listed("write").is_err() && listed("all,read").is_err());
     }
 
     #[test]

@@ -21,33 +21,6 @@ pub enum ListenError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// Bytes would leave this machine in plain text.
-    #[error(
-        "{address} can be reached from other machines, and nothing would be encrypted: everyone on the way could read \
-         and change what is sent. Listen on a loopback address (127.0.0.1 or [::1]), or give --plaintext if that is what you want"
-    )]
-    PlainBeyondLoopback {
-        /// Where.
-        address: Address,
-    },
-}
-
-/// Plain text beyond this machine only where someone said so; then a warning is logged.
-///
-/// # Errors
-/// See [`ListenError`].
-pub fn check_reach(address: &Address, plaintext_anywhere: bool) -> Result<(), ListenError> {
-    let unusable = |source| ListenError::Unusable { address: address.clone(), source };
-    match (address.is_beyond_loopback().map_err(unusable)?, plaintext_anywhere) {
-        (true, false) => Err(ListenError::PlainBeyondLoopback { address: address.clone() }),
-        (true, true) => {
-            log::warn!(
-                "listening on {address} without encryption: everyone on the way can read and change what is sent"
-            );
-            Ok(())
-        }
-        (false, _) => Ok(()),
-    }
 }
 
 /// A listening socket.
