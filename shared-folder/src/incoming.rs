@@ -3,6 +3,7 @@
 //! Both ends use it, the server for WRITE and the client for READ. Whatever goes wrong, the old file stays as it
 //! was; a resumable landing keeps what arrived, any other removes it. Must not know any message.
 
+mod scattered;
 mod arrived;
 mod base;
 mod steps;
@@ -12,6 +13,7 @@ mod target;
 mod temporary;
 
 pub use arrived::{Arrived, Syncing, land};
+pub use scattered::{Proof, Scattered};
 pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
@@ -190,6 +192,13 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
+        let mut incoming = Self::unhashed(folder, path, landing)?;
+        incoming.hashing = Some(Hashing::of_file(incoming.landing.byte_count));
+        Ok(incoming)
+    }
+
+    /// As [`Incoming::begin`], for what is not hashed as a whole.
+    fn unhashed(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
         let begin = |place: &Place<'_, '_>| {
             let old = target::look(folder, place, path, &landing)?;
             target::check_space(place.folder.as_fd(), landing.byte_count)?;
@@ -199,7 +208,6 @@ impl<'a> Incoming<'a> {
         };
         let begun = folder.in_place(path, begin).map_err(|error| target::lost_folder(error, &landing));
         let (place, (old, temporary)) = begun?;
-        let hashing = Some(Hashing::of_file(landing.byte_count));
         let folder_inode = Inode::of(&fstat(place.folder.as_fd()).map_err(FolderError::from)?);
         Ok(Self {
             target: folder,
@@ -211,7 +219,7 @@ impl<'a> Incoming<'a> {
             old,
             temporary,
             base: Base::default(),
-            hashing,
+            hashing: None,
             position: 0,
             received: 0,
         })
@@ -304,7 +312,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Removes what arrived instead of keeping it.
-    pub fn discard(mut self) {
+    pub fn discard(self) {
         self.temporary.forget_contents();
     }
 
@@ -378,10 +386,7 @@ impl<'a> Incoming<'a> {
         let (file, position) = (&self.temporary.file, self.position);
         let written =
             run_step(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
-        if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = &written {
-            // What was kept would fill the disk for as long as nobody continues.
-            self.temporary.forget_contents();
-        }
+        self.temporary.forget_if_full(&written);
         written?;
         self.position += buffer.len() as u64;
         self.temporary.byte_count = self.temporary.byte_count.max(self.position);

@@ -10,7 +10,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::fs::File;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wire::path::RESERVED_PREFIX;
 use wire::timestamp::Timestamp;
 
@@ -41,13 +41,15 @@ pub fn learn_umask() {
 pub(super) struct Temporary {
     pub(super) file: File,
     pub(super) name: String,
-    /// Its length: of what an earlier landing left, or of what was written now.
+    /// Its length: of what an earlier landing left, or of what was written in order since.
     pub(super) byte_count: u64,
     /// Its mode now, with the bits that give rights to whoever runs it.
     pub(super) mode: u32,
     /// The mode that a new file gets here; none where this one was made for another purpose.
     new_mode: Option<u32>,
     fate: Fate,
+    /// Nothing of it is to be kept.
+    is_forgotten: AtomicBool,
 }
 
 /// What happens to the file when its landing ends.
@@ -76,7 +78,15 @@ impl Temporary {
             let mode = fstat(&file).map_err(FolderError::from)?.st_mode & 0o7777;
             let new_mode = (!replaces).then_some(mode);
             let file = File::from(file);
-            return Ok(Self { file, name, byte_count: 0, mode, new_mode, fate: Fate::Remove });
+            return Ok(Self {
+                file,
+                name,
+                byte_count: 0,
+                mode,
+                new_mode,
+                fate: Fate::Remove,
+                is_forgotten: AtomicBool::new(false),
+            });
         }
         let name = kept_name(name);
         for _ in 0..ATTEMPTS_MAX {
@@ -91,7 +101,15 @@ impl Temporary {
                 }
                 let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
                 let (file, mode) = (File::from(file), stat.st_mode & 0o7777);
-                return Ok(Self { file, name, byte_count, mode, new_mode: None, fate: Fate::Keep });
+                return Ok(Self {
+                    file,
+                    name,
+                    byte_count,
+                    mode,
+                    new_mode: None,
+                    fate: Fate::Keep,
+                    is_forgotten: AtomicBool::new(false),
+                });
             }
         }
         Err(FolderError::Unsteady.into())
@@ -118,8 +136,15 @@ impl Temporary {
     }
 
     /// Nothing of it will be kept.
-    pub(super) fn forget_contents(&mut self) {
-        self.fate = Fate::Remove;
+    pub(super) fn forget_contents(&self) {
+        self.is_forgotten.store(true, Ordering::Relaxed);
+    }
+
+    /// What is kept on a full disk would fill it for as long as nobody continues.
+    pub(super) fn forget_if_full<T>(&self, written: &Result<T, LandingError>) {
+        if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = written {
+            self.forget_contents();
+        }
     }
 
     /// It has another name now and stays.
@@ -129,11 +154,19 @@ impl Temporary {
 
     /// Removes the file unless it is to stay; an empty one is not worth keeping.
     pub(super) fn clean_up(&self, folder: BorrowedFd<'_>) {
-        let is_empty = self.byte_count == 0;
-        if self.fate == Fate::Remove || (self.fate == Fate::Keep && is_empty) {
+        let is_unwanted = match self.fate {
+            Fate::Landed => false,
+            Fate::Remove => true,
+            Fate::Keep => self.is_forgotten.load(Ordering::Relaxed) || self.is_empty(),
+        };
+        if is_unwanted {
             // If it cannot be removed now, the next sweep finds it.
             let _ = unlinkat(folder, &self.name, AtFlags::empty());
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.byte_count == 0 && fstat(&self.file).map_or(true, |stat| stat.st_size == 0)
     }
 }
 
