@@ -151,7 +151,9 @@ impl From<FetchError> for Failure {
         match error {
             FetchError::Remote(error) => error.into(),
             FetchError::Local(error) => error.into(),
-            FetchError::WrongDigest { .. } => Self::refused(ErrorCode::DigestMismatch, error.to_string()),
+            FetchError::WrongDigest { .. } | FetchError::WrongPiece { .. } => {
+                Self::refused(ErrorCode::DigestMismatch, error.to_string())
+            }
             FetchError::OtherVersion { .. } => Self::refused(ErrorCode::Changed, error.to_string()),
             FetchError::Output(_) => Self::of_local(&error),
         }

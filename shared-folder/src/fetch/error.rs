@@ -27,6 +27,12 @@ pub enum FetchError {
         /// What it has, by its own account.
         actual: Digest,
     },
+    /// A piece that arrived is not that of the file.
+    #[error("piece {piece} of what arrived is not that of the file")]
+    WrongPiece {
+        /// Its number, from 0.
+        piece: u64,
+    },
     /// Where the bytes were to go takes no more.
     #[error("the output takes no more")]
     Output(#[source] io::Error),
@@ -48,9 +54,8 @@ impl FetchError {
     pub fn recovery(&self) -> Recovery {
         match self {
             Self::Remote(error) => error.recovery(),
-            Self::Local(_) | Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::Output(_) => {
-                Recovery::None
-            }
+            Self::Local(_) | Self::Output(_) => Recovery::None,
+            Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::WrongPiece { .. } => Recovery::None,
         }
     }
 
@@ -59,7 +64,8 @@ impl FetchError {
     pub fn keeps_session(&self) -> bool {
         match self {
             Self::Remote(error) => error.keeps_session(),
-            Self::Local(_) | Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::Output(_) => true,
+            Self::Local(_) | Self::Output(_) => true,
+            Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::WrongPiece { .. } => true,
         }
     }
 }

@@ -58,7 +58,7 @@ impl Attempts<'_> {
         let ranges = spans.iter().map(|span| span.to_range()).collect();
         let path = Some(self.fetch.source.as_str().to_owned());
         let id = session.ask(&Read { path, ranges: Some(ranges), if_digest: Some(version), digest: None })?;
-        let reading = await_reading(session, id, &self.fetch.source, self.watch)?;
+        let reading = await_reading(session, id, Some(&self.fetch.source), self.watch)?;
         let due = Due::new(spans.to_vec());
         if reading.byte_count.get() != due.left()
             || reading.file_digest.is_some_and(|digest| digest != version)

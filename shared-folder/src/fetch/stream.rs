@@ -87,7 +87,7 @@ impl Stream<'_> {
         let path = Some(self.source.as_str().to_owned());
         let ranges = Some(vec![span.to_range()]);
         let id = session.ask(&Read { path, ranges, if_digest: Some(version), digest: None })?;
-        let reading = await_reading(session, id, self.source, self.watch)?;
+        let reading = await_reading(session, id, Some(self.source), self.watch)?;
         if reading.byte_count.get() != span.byte_count() {
             return Err(session.violated("other ranges than those asked for").into());
         }

@@ -101,7 +101,7 @@ pub(super) fn await_whole(
     source: &SharedPath,
     watch: &dyn Watch,
 ) -> Result<(Reading, Due), FetchError> {
-    let reading = await_reading(session, id, source, watch)?;
+    let reading = await_reading(session, id, Some(source), watch)?;
     let byte_count = reading.byte_count.get();
     if reading.ranges.is_some() || byte_count != reading.entry.byte_count.get() {
         return Err(session.violated("a part of a file where the whole was asked for").into());
@@ -109,15 +109,17 @@ pub(super) fn await_whole(
     Ok((reading, Due::whole(byte_count)))
 }
 
-/// Waits for the start of a READ's answer, which must be about that file.
+/// Waits for the start of a READ's answer, which must be about that file, where it was asked for by its path.
 pub(super) fn await_reading(
     session: &mut Session,
     id: u64,
-    source: &SharedPath,
+    source: Option<&SharedPath>,
     watch: &dyn Watch,
 ) -> Result<Reading, FetchError> {
     match session.reply(id, watch)? {
-        Reply::Reading(reading) if reading.entry.path == source.as_str() => Ok(reading),
+        Reply::Reading(reading) if source.is_none_or(|source| reading.entry.path == source.as_str()) => {
+            Ok(reading)
+        }
         Reply::Reading(_) => Err(session.violated("another file than the one asked for").into()),
         _ => Err(session.violated("an answer that is none to read").into()),
     }

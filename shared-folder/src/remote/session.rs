@@ -208,6 +208,24 @@ impl Session {
     /// Refusals, and what ends the session; a list that proves nothing is one.
     pub fn pieces(&mut self, path: &SharedPath, watch: &dyn Watch) -> Result<PiecesOf, RemoteError> {
         let id = self.ask(&Pieces { path: Some(text(path)), digest: None })?;
+        self.proven_pieces(id, watch)
+    }
+
+    /// As [`Session::pieces`], of whatever file there has that digest.
+    ///
+    /// # Errors
+    /// As there, and where the list is that of another one.
+    pub fn pieces_of(&mut self, digest: Digest, watch: &dyn Watch) -> Result<PiecesOf, RemoteError> {
+        let id = self.ask(&Pieces { path: None, digest: Some(digest) })?;
+        let pieces = self.proven_pieces(id, watch)?;
+        if pieces.digest == digest {
+            Ok(pieces)
+        } else {
+            Err(self.violated("the pieces of another file than the one asked for"))
+        }
+    }
+
+    fn proven_pieces(&mut self, id: u64, watch: &dyn Watch) -> Result<PiecesOf, RemoteError> {
         let Reply::PieceList(PieceList { byte_count, digest, piece_count: count }) = self.reply(id, watch)?
         else {
             return Err(self.violated("an answer that is none to pieces"));

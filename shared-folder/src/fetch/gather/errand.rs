@@ -1,0 +1,272 @@
+//! One source: asked over a session of its own for what the board gives it, as long as it gives what is right.
+
+use super::Source;
+use super::board::Next;
+use super::ground::{First, Ground};
+use crate::fetch::FetchError;
+use crate::fetch::payload::{Due, Span, receive};
+use crate::fetch::whole::await_reading;
+use crate::incoming::Proof;
+use crate::remote::{Cancel, PiecesOf, Recovery, Remote, RemoteError, Retry, Session, Unwatched};
+use std::collections::VecDeque;
+use std::ops::Range;
+use wire::connection::SectionBytes;
+use wire::error_code::ErrorCode;
+use wire::limits::PIECE_BYTES;
+use wire::message::request::Read;
+use wire::path::SharedPath;
+
+/// What one thread does.
+pub(super) struct Errand<'a, 'b> {
+    ground: &'a Ground<'b>,
+    number: usize,
+    remote: Remote,
+    path: Option<SharedPath>,
+    retry: Retry,
+    /// Asked for and not answered, in order.
+    asked: VecDeque<(u64, Range<usize>)>,
+    arriving: Arriving,
+}
+
+/// A piece that has come in part.
+#[derive(Default)]
+struct Arriving {
+    bytes: Vec<u8>,
+    filled: usize,
+    /// Whether the session was given up because nothing of it is needed.
+    is_settled: bool,
+    has_stored: bool,
+}
+
+impl<'a, 'b> Errand<'a, 'b> {
+    pub(super) fn new(ground: &'a Ground<'b>, number: usize, source: Source, cancel: &Cancel) -> Self {
+        let Source { mut remote, path } = source;
+        remote.set_cancel(cancel);
+        let retry = remote.retry();
+        Self { ground, number, remote, path, retry, asked: VecDeque::new(), arriving: Arriving::default() }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let Err(fault) = self.work() else { break };
+            self.asked.clear();
+            let is_settled = std::mem::take(&mut self.arriving.is_settled);
+            let filled = std::mem::take(&mut self.arriving.filled) as u64;
+            self.ground.release(self.number, filled, is_settled);
+            if is_settled {
+                continue;
+            }
+            if self.ground.is_over() {
+                return;
+            }
+            match self.recover(fault) {
+                Err(fault) if !self.ground.is_over() => return self.ground.lost(self.number, fault),
+                _ => {}
+            }
+        }
+    }
+
+    /// What may be done about it; the error itself where it is nothing.
+    fn recover(&mut self, fault: FetchError) -> Result<(), FetchError> {
+        let error = match fault {
+            FetchError::Remote(error) => error,
+            FetchError::Local(error) => {
+                self.ground.failed(FetchError::Local(error));
+                return Ok(());
+            }
+            lie => return Err(lie),
+        };
+        if self.path.is_some() && is_about_path(&error) {
+            self.path = None;
+            return Ok(());
+        }
+        if error.recovery() != Recovery::None {
+            self.ground.watch.retrying(&error);
+        }
+        if std::mem::take(&mut self.arriving.has_stored) {
+            self.retry.advanced();
+        }
+        self.retry.after(error)?;
+        Ok(())
+    }
+
+    fn work(&mut self) -> Result<(), FetchError> {
+        self.remote.session()?;
+        loop {
+            match self.ground.first() {
+                First::Nothing => return Ok(()),
+                First::Fetch => break,
+                First::Prove => {
+                    if let Err(error) = self.prove() {
+                        self.ground.not_proven();
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        while self.ask()? {
+            self.take()?;
+        }
+        Ok(())
+    }
+
+    /// Proves what the file is: by the list of its pieces and the last of them, which binds the length. Both come
+    /// from one source, so it is known who lies where they do not fit.
+    fn prove(&mut self) -> Result<(), FetchError> {
+        let (wanted, session) = (self.ground.wanted, self.remote.session()?);
+        let list = match &self.path {
+            Some(path) => session.pieces(path, self.ground.watch)?,
+            None => session.pieces_of(wanted.digest, self.ground.watch)?,
+        };
+        let PiecesOf { byte_count, digest, values } = list;
+        if digest != wanted.digest {
+            if self.path.take().is_some() {
+                return self.prove();
+            }
+            return Err(FetchError::OtherVersion { actual: digest });
+        }
+        if !self.ground.is_unproven() {
+            return Ok(());
+        }
+        let proof = Proof { byte_count, digest, values };
+        let place = proof.piece_count().saturating_sub(1);
+        let last = self.last_piece(&proof, place)?;
+        let is_empty = byte_count == 0 && digest == wire::digest::Digest::of(b"");
+        if !is_empty && !proof.has(place, &last) {
+            return Err(FetchError::WrongPiece { piece: place as u64 });
+        }
+        self.retry.advanced();
+        self.ground.proven(self.number, proof, &last)
+    }
+
+    fn last_piece(&mut self, proof: &Proof, place: usize) -> Result<Vec<u8>, FetchError> {
+        let span = span_of(proof, &(place..place + 1));
+        let mut last = Vec::new();
+        if span.byte_count() == 0 {
+            return Ok(last);
+        }
+        self.ask_for(proof, place..place + 1)?;
+        let Some((id, _)) = self.asked.pop_back() else { return Ok(last) };
+        let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| {
+            let kept = last.len();
+            last.resize(kept + usize::try_from(bytes.left()).unwrap_or(0), 0);
+            let read = bytes.read_exact(last.get_mut(kept..).unwrap_or_default());
+            read.map_err(|error| FetchError::Remote(error.into()))
+        };
+        await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), span)?;
+        let session = self.remote.session_in_use(true)?;
+        receive(session, id, Due::new(vec![span]), &mut sink, (&Unwatched, &mut self.retry))?;
+        Ok(last)
+    }
+
+    /// Asks for as much as the board gives; waits for it where nothing is under way. False when all is over.
+    fn ask(&mut self) -> Result<bool, FetchError> {
+        loop {
+            let room = self.remote.session_in_use(true)?.in_flight_max();
+            if self.asked.len() >= room {
+                return Ok(true);
+            }
+            match self.ground.next(self.number, self.asked.is_empty()) {
+                Next::Over => return Ok(false),
+                Next::Wait => return Ok(true),
+                Next::Take(pieces) => {
+                    let Some(proof) = self.ground.proof() else { return Ok(false) };
+                    if self.asked.is_empty() {
+                        // It may have ended while nothing was asked.
+                        self.remote.session()?;
+                    }
+                    self.ask_for(proof, pieces)?;
+                }
+            }
+        }
+    }
+
+    fn ask_for(&mut self, proof: &Proof, pieces: Range<usize>) -> Result<(), FetchError> {
+        let path = self.path.as_ref().map(|path| path.as_str().to_owned());
+        let version = self.ground.wanted.digest;
+        let (digest, if_digest) = if path.is_some() { (None, Some(version)) } else { (Some(version), None) };
+        let ranges = Some(vec![span_of(proof, &pieces).to_range()]);
+        let id = self.remote.session_in_use(true)?.ask(&Read { path, digest, ranges, if_digest })?;
+        self.asked.push_back((id, pieces));
+        Ok(())
+    }
+
+    /// Takes the answer to the oldest request.
+    fn take(&mut self) -> Result<(), FetchError> {
+        let Some((id, pieces)) = self.asked.pop_front() else { return Ok(()) };
+        let Some(proof) = self.ground.proof() else { return Ok(()) };
+        let (ground, number) = (self.ground, self.number);
+        let session = self.remote.session_in_use(true)?;
+        let span = span_of(proof, &pieces);
+        await_ranges(session, id, (&self.path, ground), span)?;
+        let arriving = &mut self.arriving;
+        let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| {
+            arriving.section((ground, number), proof, offset, bytes)
+        };
+        receive(session, id, Due::new(vec![span]), &mut sink, (&Unwatched, &mut self.retry))?;
+        if std::mem::take(&mut self.arriving.has_stored) {
+            self.retry.advanced();
+        }
+        Ok(())
+    }
+}
+
+impl Arriving {
+    /// Takes one section, which lies within a piece, and the piece when it is whole.
+    fn section(
+        &mut self,
+        (ground, number): (&Ground<'_>, usize),
+        proof: &Proof,
+        offset: u64,
+        bytes: &mut SectionBytes<'_>,
+    ) -> Result<(), FetchError> {
+        let piece = usize::try_from(offset / PIECE_BYTES).unwrap_or(usize::MAX);
+        let span = proof.span(piece);
+        self.bytes.resize(usize::try_from(span.end - span.start).unwrap_or(0), 0);
+        while bytes.left() > 0 {
+            let end = self.filled + usize::try_from(bytes.left()).unwrap_or(0);
+            let target = self.bytes.get_mut(self.filled..end).unwrap_or_default();
+            let count = bytes.read_some(target).map_err(|error| FetchError::Remote(error.into()))?;
+            self.filled += count;
+            if !ground.moved(number, u32::try_from(count).unwrap_or(u32::MAX)) {
+                self.is_settled = true;
+                return Err(RemoteError::Closed.into());
+            }
+        }
+        if self.filled < self.bytes.len() {
+            return Ok(());
+        }
+        self.filled = 0;
+        if !ground.piece(number, piece, &self.bytes)? {
+            return Err(FetchError::WrongPiece { piece: piece as u64 });
+        }
+        self.has_stored = true;
+        Ok(())
+    }
+}
+
+/// Waits for the start of the answer, which must be of that file, and of these bytes.
+fn await_ranges(
+    session: &mut Session,
+    id: u64,
+    (path, ground): (&Option<SharedPath>, &Ground<'_>),
+    span: Span,
+) -> Result<(), FetchError> {
+    let reading = await_reading(session, id, path.as_ref(), &Unwatched)?;
+    let is_other = reading.file_digest.is_some_and(|digest| digest != ground.wanted.digest);
+    if reading.byte_count.get() != span.byte_count() || is_other {
+        return Err(session.violated("other ranges than those asked for").into());
+    }
+    Ok(())
+}
+
+fn span_of(proof: &Proof, pieces: &Range<usize>) -> Span {
+    let (start, last) = (proof.span(pieces.start).start, proof.span(pieces.end.saturating_sub(1)));
+    Span { start, end: last.end }
+}
+
+/// Whether what is known under another path may be the file.
+fn is_about_path(error: &RemoteError) -> bool {
+    use ErrorCode::{BadPath, Changed, NotAFile, NotAllowed, NotFound};
+    matches!(error.refusal(), Some(Changed | NotFound | NotAFile | NotAllowed | BadPath))
+}
