@@ -25,6 +25,7 @@ Examples:
   ioe-client localhost -c 'READ a.txt' -c 'WRITE \"my song.mp3\" music/'
   ioe-client localhost --json --script commands.txt
   ioe-client --invitation line.txt                enrols, and remembers whom at
+  ioe-client one --source two -c 'READ film.mov'  each gives a part of it
 
 Exit codes:
   0    all done
@@ -82,6 +83,10 @@ pub(crate) struct Options {
     /// When to show progress bars
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) progress: ProgressWhen,
+
+    /// Fetch large files of READ from this server, too, if it has the same content, as HOST:PORT or ioe:// line; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source: Vec<String>,
 
     /// Speak plain text to other machines too, where no key is known: everyone on the way can read it
     #[arg(long)]

@@ -209,6 +209,21 @@ impl Client {
         self.remote.as_mut().ok_or_else(not_connected)
     }
 
+    /// Who else may be asked for large files; whoever cannot be asked at all is named.
+    pub(crate) fn others(&mut self) -> Vec<Dialer> {
+        let mut dialers = Vec::new();
+        for other in &self.config.others {
+            match self.trust.security(other) {
+                Ok(security) => {
+                    let (address, hello) = (other.address.clone(), self.hello.clone());
+                    dialers.push(Dialer::new(address, hello, self.config.timeout).with_security(security));
+                }
+                Err(failure) => self.report.note(format_args!("not from {other}: {}", failure.message)),
+            }
+        }
+        dialers
+    }
+
     /// The parts that a command needs at once.
     pub(crate) fn parts(&mut self) -> (Option<&mut Remote>, &Report, &Here) {
         (self.remote.as_mut(), &self.report, &self.here)

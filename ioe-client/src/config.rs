@@ -36,6 +36,8 @@ pub(crate) struct Config {
     /// Whose key is to be forgotten, which is all that is to be done.
     pub(crate) forgotten: Option<Address>,
     pub(crate) source: Source,
+    /// Who else is asked for large files.
+    pub(crate) others: Vec<Destination>,
     pub(crate) keep_going: bool,
     pub(crate) dir: PathBuf,
     pub(crate) jobs: usize,
@@ -56,6 +58,7 @@ impl Config {
         let (state_options, repeated) = (state_options(&options), repeated(&options));
         let first = first(&options)?;
         let forgotten = options.forget_key.as_deref().map(Destination::parse_with_usual_port).transpose()?;
+        let others = options.source.iter().map(|text| other(text)).collect::<Result<_, _>>()?;
         let is_person_there = io::stdin().is_terminal() && io::stderr().is_terminal();
         let has_bars = match options.progress {
             ProgressWhen::Auto => io::stderr().is_terminal() && !options.common.quiet,
@@ -73,6 +76,7 @@ impl Config {
             first,
             forgotten: forgotten.map(|destination| destination.address),
             source,
+            others,
             keep_going: options.keep_going,
             dir: options.dir,
             jobs: usize::from(options.jobs),
@@ -100,6 +104,17 @@ fn first(options: &Options) -> Result<Option<First>, Failure> {
     }
 }
 
+/// Nobody enrols in passing: an invitation would be presented again with each file.
+fn other(text: &str) -> Result<Destination, Failure> {
+    let other = Destination::parse_with_usual_port(text)?;
+    match other.invitation {
+        None => Ok(other),
+        Some(_) => {
+            Err(Failure::usage("--source takes no invitation: connect with it once, then give the address"))
+        }
+    }
+}
+
 fn state_options(options: &Options) -> Vec<String> {
     let folder = options.common.state_dir.iter();
     folder.flat_map(|folder| ["--state-dir".to_owned(), folder.to_string_lossy().into_owned()]).collect()
@@ -113,6 +128,7 @@ fn repeated(options: &Options) -> Vec<String> {
     if options.dir != Path::new(".") {
         words.extend(["--dir".to_owned(), options.dir.to_string_lossy().into_owned()]);
     }
+    words.extend(options.source.iter().flat_map(|source| ["--source".to_owned(), source.clone()]));
     words.extend(state_options(options));
     if options.jobs != JOBS {
         words.extend(["--jobs".to_owned(), options.jobs.to_string()]);
@@ -143,10 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn a_source_takes_no_invitation_and_does_not_show_it() {
+        let error = other("ioe://host:1/#ab.0123456789abcdef").unwrap_err();
+        assert!(!error.message.contains("0123456789abcdef"), "{}", error.message);
+        assert_eq!(other("host").unwrap().address.to_string(), "host:10000");
+    }
+
+    #[test]
     fn what_differs_from_the_usual_is_repeated() {
         let typed = ["ioe-client", "--plaintext", "--dir", "a b", "--timeout", "250ms", "--jobs", "2"];
         let options: Options = clap::Parser::parse_from(typed);
         assert_eq!(repeated(&options), ["--plaintext", "--dir", "a b", "--jobs", "2", "--timeout", "250ms"]);
+        let options: Options = clap::Parser::parse_from(["ioe-client", "a", "--source", "b"]);
+        assert_eq!(repeated(&options), ["--source", "b"]);
         let options: Options = clap::Parser::parse_from(["ioe-client"]);
         assert_eq!(repeated(&options), [""; 0]);
     }

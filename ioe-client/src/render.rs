@@ -8,7 +8,7 @@ mod json;
 pub(crate) use bars::Bars;
 
 use crate::failure::{Code, Failure};
-use json::{ChangeLine, ConnectLine, StatLine, TopicLine, TransferLine};
+use json::{ChangeLine, ConnectLine, SourceObject, StatLine, TopicLine, TransferLine};
 use program::escape::{Escaped, for_log};
 use program::output::Output;
 use program::quantity;
@@ -40,7 +40,7 @@ pub(crate) struct Report {
 }
 
 /// One file that was transferred.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Transferred<'a> {
     pub(crate) command: &'static str,
     pub(crate) path: &'a str,
@@ -48,6 +48,8 @@ pub(crate) struct Transferred<'a> {
     pub(crate) byte_count: u64,
     pub(crate) digest: Digest,
     pub(crate) reused: u64,
+    /// Who brought how many bytes, where several ends were asked.
+    pub(crate) sources: Option<Vec<(String, u64)>>,
     pub(crate) time: Duration,
 }
 
@@ -156,11 +158,15 @@ impl Report {
     }
 
     pub(crate) fn transferred(&self, done: Transferred<'_>) {
-        let Transferred { command, path, local, byte_count, digest, reused, time } = done;
+        let Transferred { command, path, local, byte_count, digest, reused, sources, time } = done;
+        let sources = sources.map(|sources| {
+            sources.into_iter().map(|(address, byte_count)| SourceObject { address, byte_count }).collect()
+        });
         if self.style.is_json {
             let (digest, seconds) = (digest.to_string(), time.as_secs_f64());
+            let resumed_from = reused;
             let line =
-                TransferLine { command, path, local, byte_count, digest, resumed_from: reused, seconds };
+                TransferLine { command, path, local, byte_count, digest, resumed_from, seconds, sources };
             return self.output.line(json_line(&line));
         }
         let size = quantity::size(byte_count);

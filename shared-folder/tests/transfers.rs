@@ -209,7 +209,7 @@ fn many_files_go_both_ways_over_one_session_and_large_ones_between_them() {
     let mut row: Row<FetchJob, FetchOutcome> = Row::new(wanted);
     std::fs::remove_file(pair.share.path().join("f100")).unwrap();
     let folder = Folder::open(back.path()).unwrap();
-    assert_eq!(fetch_many(&mut remote, &folder, &mut row, &Unwatched), LaneEnd::Complete);
+    assert_eq!(fetch_many(&mut remote, &[], &folder, &mut row, &Unwatched), LaneEnd::Complete);
     let failed: Vec<_> = row.done.iter().filter(|(_, outcome)| outcome.is_err()).collect();
     assert!(row.done.len() == 200 && failed.len() == 1 && failed[0].0.0.source.as_str() == "f100");
     let is_same = |index: usize| std::fs::read(back.path().join(name(index))).unwrap() == bytes(index);

@@ -29,6 +29,7 @@ mod resuming;
 mod differences;
 mod damaged_partials;
 mod cuts;
+mod many_sources;
 mod broken_connections;
 mod changing_files;
 mod hostile_answers;

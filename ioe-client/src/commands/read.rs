@@ -9,7 +9,9 @@ use crate::pattern::Pattern;
 use crate::render::Transferred;
 use crate::transfers::{Done, Item, Work, transfer};
 use program::typed::quote;
-use shared_folder::fetch::{Fetch, FetchOutcome, FetchTerms, Fetched, fetch_many, fetch_to};
+use shared_folder::fetch::{
+    Brought, Fetch, FetchOutcome, FetchTerms, Fetched, SourceShare, fetch_many, fetch_to,
+};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Unwatched, Watch};
 use std::collections::HashSet;
@@ -211,6 +213,8 @@ impl Batch {
         let byte_count = files.iter().map(|file| file.entry.byte_count.get()).fold(0, u64::saturating_add);
         let jobs = client.config.jobs;
         client.underway.has_begun = true;
+        let others = client.others();
+        let first = client.address().filter(|_| !others.is_empty()).map(ToString::to_string);
         let (remote, report, here) = client.parts();
         let Some(remote) = remote else { return };
         let bars = report.bars(files.len(), Some(byte_count));
@@ -222,13 +226,13 @@ impl Batch {
             what: fetch,
         });
         let mut on_done = |done: Done<Fetch, FetchOutcome>| {
-            let print = || report_one(report, &place, done, failures);
+            let print = || report_one(report, (&place, first.as_deref()), done, failures);
             match &bars {
                 Some(bars) => bars.around(print),
                 None => print(),
             }
         };
-        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &place.folder, jobs, watch);
+        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &others, &place.folder, jobs, watch);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
         if left > 0 {
             report.note(format_args!("files that were not tried or not completed: {left}"));
@@ -238,14 +242,15 @@ impl Batch {
 
 fn report_one(
     report: &crate::render::Report,
-    place: &Place,
+    (place, first): (&Place, Option<&str>),
     done: Done<Fetch, FetchOutcome>,
     failures: &mut Failures,
 ) {
     let Done { what, outcome, time } = done;
     let path = what.source.as_str();
     match outcome {
-        Ok(Fetched { byte_count, digest, reused }) => {
+        Ok(Brought { fetched: Fetched { byte_count, digest, reused }, sources }) => {
+            tell_lost(report, path, &sources);
             let local = place.shown(&what.target);
             report.transferred(Transferred {
                 command: COMMAND,
@@ -254,10 +259,31 @@ fn report_one(
                 byte_count,
                 digest,
                 reused,
+                sources: first.map(|first| shares(&sources, (first, byte_count.saturating_sub(reused)))),
                 time,
             });
         }
         Err(error) => failures.report(report, (COMMAND, path), &Failure::from(error)),
+    }
+}
+
+/// Who brought how much; a small file came from the first alone.
+fn shares(sources: &[SourceShare], (first, byte_count): (&str, u64)) -> Vec<(String, u64)> {
+    if sources.is_empty() {
+        return vec![(first.to_owned(), byte_count)];
+    }
+    sources.iter().map(|share| (share.address.to_string(), share.byte_count)).collect()
+}
+
+/// Whoever cannot be trusted is named in any case, whoever did not have the file only to who wants to know.
+fn tell_lost(report: &crate::render::Report, path: &str, sources: &[SourceShare]) {
+    for share in sources {
+        let (address, Some(fault)) = (&share.address, &share.fault) else { continue };
+        if share.is_false {
+            report.note(format_args!("warning: {path} is not taken from {address}: {fault}"));
+        } else {
+            log::info!("{path} is not taken from {address}: {fault}");
+        }
     }
 }
 

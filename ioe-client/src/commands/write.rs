@@ -290,6 +290,7 @@ fn report_one(report: &Report, done: Done<Outgoing, SendOutcome>, failures: &mut
                 byte_count,
                 digest,
                 reused,
+                sources: None,
                 time,
             });
         }
@@ -362,6 +363,7 @@ fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Res
                 byte_count,
                 digest,
                 reused,
+                sources: None,
                 time,
             });
             Ok(())

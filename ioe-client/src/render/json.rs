@@ -23,6 +23,15 @@ pub(super) struct TransferLine<'a> {
     pub(super) digest: String,
     pub(super) resumed_from: u64,
     pub(super) seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sources: Option<Vec<SourceObject>>,
+}
+
+/// How much of a file one end brought.
+#[derive(Serialize)]
+pub(super) struct SourceObject {
+    pub(super) address: String,
+    pub(super) byte_count: u64,
 }
 
 /// Something that was renamed, deleted or made.

@@ -59,6 +59,8 @@ pub struct SourceShare {
     pub byte_count: u64,
     /// Why it was not asked any more, if that is so.
     pub fault: Option<String>,
+    /// Whether that is because it is not who it should be, or gave what is not the file.
+    pub is_false: bool,
 }
 
 /// What a fetch from several sources came to.

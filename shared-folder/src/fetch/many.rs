@@ -1,27 +1,41 @@
-//! Fetching many files over one session.
+//! Fetching many files over one session; large ones from other ends too, where others may have them.
 
+use super::gather::{Gathered, NoSupply, Source, SourceShare, Wanted, gather};
 use super::whole::{ask_whole, receive_whole};
 use super::{Fetch, FetchError, Fetched, fetch};
 use crate::folder::Folder;
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
-use crate::remote::{Recovery, Remote, RemoteError, Retry, Session, Watch};
+use crate::remote::{Cancel, Dialer, Recovery, Remote, RemoteError, Repeat, Retry, Session, Watch};
+use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 
 /// What fetching one file comes to.
-pub type FetchOutcome = Result<Fetched, FetchError>;
+pub type FetchOutcome = Result<Brought, FetchError>;
 
-/// Fetches jobs until there are no more: small files pipelined, and watched together by `watch`; large ones alone.
+/// A file that was fetched, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    /// The file.
+    pub fetched: Fetched,
+    /// Who was asked for it, where others were asked too.
+    pub sources: Vec<SourceShare>,
+}
+
+/// Fetches jobs until there are no more: small files pipelined, and watched together by `watch`; large ones alone, from
+/// the `others` too that have the same content.
 pub fn fetch_many<Job: AsRef<Fetch>>(
     remote: &mut Remote,
+    others: &[Dialer],
     folder: &Folder,
     jobs: &mut dyn Jobs<Job, FetchOutcome>,
     watch: &dyn Watch,
 ) -> LaneEnd {
     let retry = remote.retry();
-    Lane::new(remote, Downloads { folder, watch, retry }, jobs).run()
+    Lane::new(remote, Downloads { others, folder, watch, retry }, jobs).run()
 }
 
 struct Downloads<'a> {
+    others: &'a [Dialer],
     folder: &'a Folder,
     watch: &'a dyn Watch,
     retry: Retry,
@@ -29,7 +43,7 @@ struct Downloads<'a> {
 
 impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
     type Ticket = u64;
-    type Output = Fetched;
+    type Output = Brought;
     type Error = FetchError;
 
     fn request_bytes(&self, job: &Job) -> usize {
@@ -44,17 +58,16 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         Ok(Asked::Sent(ask_whole(session, &job.as_ref().source, job.as_ref().terms.version)?))
     }
 
-    fn answer(&mut self, session: &mut Session, id: u64, job: &Job) -> Result<Fetched, FetchError> {
-        receive_whole(session, id, job.as_ref(), self.folder, (self.watch, &mut self.retry))
+    fn answer(&mut self, session: &mut Session, id: u64, job: &Job) -> FetchOutcome {
+        let watched = (self.watch, &mut self.retry);
+        receive_whole(session, id, job.as_ref(), self.folder, watched).map(Brought::from)
     }
 
-    fn alone(
-        &mut self,
-        remote: &mut Remote,
-        (job, _): (&Job, bool),
-        watch: &dyn Watch,
-    ) -> Result<Fetched, FetchError> {
-        fetch(remote, self.folder, job.as_ref(), watch)
+    fn alone(&mut self, remote: &mut Remote, (job, _): (&Job, bool), watch: &dyn Watch) -> FetchOutcome {
+        match self.content(remote, job.as_ref(), watch) {
+            Some((digest, cancel)) => self.gathered(remote, (job.as_ref(), digest), (watch, &cancel)),
+            None => fetch(remote, self.folder, job.as_ref(), watch).map(Brought::from),
+        }
     }
 
     fn recovery(error: &FetchError) -> Recovery {
@@ -70,5 +83,49 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
             FetchError::Remote(error) => Ok(error),
             own => Err(own),
         }
+    }
+}
+
+impl Downloads<'_> {
+    /// What the file has to be for others to have it, too: large, with a digest that the first end tells.
+    fn content(&self, remote: &mut Remote, fetch: &Fetch, watch: &dyn Watch) -> Option<(Digest, Cancel)> {
+        if self.others.is_empty() || fetch.entry.byte_count.get() <= PIECE_BYTES {
+            return None;
+        }
+        let mut told =
+            || remote.ask(Repeat::Harmless, |session| session.stat(Some(&fetch.source), true, watch));
+        // What goes wrong here goes wrong again in the fetch, which knows what to do about it.
+        let digest = fetch.terms.version.or_else(|| told().ok()?.digest)?;
+        Some((digest, remote.cancel().clone()))
+    }
+
+    fn gathered(
+        &self,
+        remote: &mut Remote,
+        (fetch, digest): (&Fetch, Digest),
+        (watch, cancel): (&dyn Watch, &Cancel),
+    ) -> FetchOutcome {
+        let wanted = Wanted {
+            digest,
+            modified: fetch.entry.modified,
+            executable: fetch.entry.executable,
+            target: fetch.target.clone(),
+            new: fetch.terms.new,
+        };
+        // The open session goes on as that of the first source.
+        let first = remote.another();
+        let first = std::mem::replace(remote, first);
+        let others = self.others.iter().map(|dialer| Remote::new(dialer.clone(), cancel.clone()));
+        let source = |remote| Source { remote, path: Some(fetch.source.clone()) };
+        let sources = std::iter::once(first).chain(others).map(source).collect();
+        let Gathered { fetched, sources, .. } =
+            gather(sources, (self.folder, &wanted), &mut NoSupply, (watch, cancel));
+        Ok(Brought { fetched: fetched?, sources })
+    }
+}
+
+impl From<Fetched> for Brought {
+    fn from(fetched: Fetched) -> Self {
+        Self { fetched, sources: Vec::new() }
     }
 }

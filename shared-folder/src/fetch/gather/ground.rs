@@ -11,7 +11,7 @@ use crate::remote::{Cancel, RemoteError, Watch};
 use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use wire::net::Address;
+use wire::net::{Address, DialError};
 
 /// How long one source alone may take to prove what the file is, before another one begins to.
 const PROOF_TIME: Duration = Duration::from_millis(500);
@@ -343,7 +343,8 @@ impl Shared {
 impl Known {
     fn share(&self) -> SourceShare {
         let fault = self.fault.as_ref().map(ToString::to_string);
-        SourceShare { address: self.address.clone(), byte_count: self.byte_count, fault }
+        let is_false = self.fault.as_ref().is_some_and(is_lie);
+        SourceShare { address: self.address.clone(), byte_count: self.byte_count, fault, is_false }
     }
 }
 
@@ -355,6 +356,17 @@ fn byte_count_of(landing: &Scattered<'_>, piece: usize) -> u64 {
 /// A lie is worse than an absence, and the first absence tells as much as any.
 fn worst(sources: Vec<Known>) -> FetchError {
     let mut faults: Vec<FetchError> = sources.into_iter().filter_map(|source| source.fault).collect();
-    let lie = faults.iter().position(|fault| !matches!(fault, FetchError::Remote(_)));
+    let lie = faults.iter().position(is_lie);
     if faults.is_empty() { RemoteError::Closed.into() } else { faults.swap_remove(lie.unwrap_or(0)) }
+}
+
+fn is_lie(fault: &FetchError) -> bool {
+    use RemoteError::{Dial, Message, Protocol};
+    match fault {
+        FetchError::WrongPiece { .. } | FetchError::WrongDigest { .. } => true,
+        FetchError::Remote(error) => {
+            matches!(error, Dial(DialError::WrongKey(_)) | Protocol(_) | Message(_))
+        }
+        FetchError::OtherVersion { .. } | FetchError::Local(_) | FetchError::Output(_) => false,
+    }
 }
