@@ -161,7 +161,10 @@ impl<'a> Report<'a> {
             0 => String::new(),
             kept => format!(", {} of it was here", quantity::size(kept)),
         };
-        let from = sources.first().map(|(address, _)| format!(" from {address}")).unwrap_or_default();
+        let from = match sources.as_slice() {
+            [(address, _)] => format!(" from {address}"),
+            several => format!(" from {} peers", several.len()),
+        };
         self.sink.result(&format!("received {path}{from} as {local}, {size}{kept}"));
     }
 

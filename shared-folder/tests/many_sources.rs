@@ -22,8 +22,7 @@ use wire::timestamp::Timestamp;
 fn wanted(bytes: &[u8]) -> Wanted {
     Wanted {
         digest: Digest::of(bytes),
-        modified: Timestamp::from_unix(1_000_000_000, 0),
-        executable: false,
+        attributes: Some((Timestamp::from_unix(1_000_000_000, 0), false)),
         target: SharedPath::parse("landed").unwrap(),
         new: false,
     }

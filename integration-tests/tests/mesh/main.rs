@@ -18,6 +18,7 @@ mod looking;
 mod discovering;
 mod fetching;
 mod broken_fetching;
+mod many_sources;
 mod share;
 mod flipping_folders;
 mod clients;

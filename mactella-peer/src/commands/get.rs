@@ -2,6 +2,7 @@
 //!
 //! Must not know how a file is transferred or lands.
 
+mod gathering;
 mod choice;
 
 use super::search::{Results, find};
@@ -12,6 +13,7 @@ use crate::failure::{Code, Failure, taken};
 use crate::overlay::Wanted;
 use crate::render::Got;
 use choice::{Holder, best_of};
+use gathering::Gathering;
 use shared_folder::catalogue::{HashError, JobState};
 use shared_folder::fetch::{Fetch, FetchError, FetchTerms, fetch};
 use shared_folder::folder::{FolderError, Shape};
@@ -65,7 +67,10 @@ pub(super) fn best(order: &Order<'_>, wanted: &Wanted, replace: bool) -> Outcome
         };
         // All of them have the same content: what one began, the next one continues.
         let target = SharedPath::parse(first.path.name())?;
-        from_any(order, &holders, &target, replace)
+        match first.digest {
+            Some(digest) => Gathering::new(order, &holders, digest).into(&target, replace),
+            None => from_any(order, &holders, &target, replace),
+        }
     });
     conclude(order, &text, got)
 }
@@ -140,7 +145,8 @@ impl Wish<'_> {
             time: Duration::ZERO,
             sources: Vec::new(),
         };
-        if let Some(digest) = self.content_here(order, &mut remote, &entry)? {
+        let mut theirs = || self.their_digest(&mut remote);
+        if let Some(digest) = content_here(order, self.target, (byte_count, &mut theirs), self.replace)? {
             (got.digest, got.time) = (digest, begun.elapsed());
             return Ok(got);
         }
@@ -169,31 +175,6 @@ impl Wish<'_> {
         }
     }
 
-    /// The digest of what has the name here, if that is the very content that is wanted; nothing where the name is
-    /// free or may be taken.
-    fn content_here(
-        &self,
-        order: &Order<'_>,
-        remote: &mut Remote,
-        entry: &Entry,
-    ) -> Result<Option<Digest>, Failure> {
-        let status = match order.peer.host.share.folder.status(self.target) {
-            Ok(status) => status,
-            Err(FolderError::NotFound) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        if status.shape != Shape::File {
-            return Err(Failure::refused(ErrorCode::Exists, "something that is no file has that name here"));
-        }
-        if status.byte_count == entry.byte_count.get() {
-            let theirs = self.their_digest(remote)?;
-            if self.own_digest(order)? == theirs {
-                return Ok(Some(theirs));
-            }
-        }
-        if self.replace { Ok(None) } else { Err(taken()) }
-    }
-
     fn their_digest(&self, remote: &mut Remote) -> Result<Digest, Failure> {
         if let Some(version) = self.version {
             return Ok(version);
@@ -204,34 +185,59 @@ impl Wish<'_> {
         ask?.digest.ok_or_else(none)
     }
 
-    fn own_digest(&self, order: &Order<'_>) -> Result<Digest, Failure> {
-        let share = &order.peer.host.share;
-        let opened = share.folder.open_file(self.target)?;
-        if let Some(known) = share.catalogue.known(&opened.status.identity) {
-            return Ok(known.digest);
-        }
-        let waiting = share.catalogue.hash(&opened, self.target)?;
-        loop {
-            match waiting.wait(HASH_LOOK_INTERVAL) {
-                JobState::Done(hashed) => {
-                    return Ok(hashed.map_err(|error: HashError| Failure::from(error))?.digest);
-                }
-                JobState::Working { .. } if order.interruption.is_interrupted() => {
-                    return Err(Failure::interrupted());
-                }
-                JobState::Working { .. } => {}
-            }
-        }
-    }
-
     /// Who has another version than the search told has broken a promise.
     fn explained(&self, error: FetchError) -> Failure {
         let is_other =
             matches!(&error, FetchError::Remote(RemoteError::Refused { code: ErrorCode::Changed, .. }));
-        if self.version.is_some() && is_other {
-            let text = "the holder has another version than the search told";
-            return Failure::refused(ErrorCode::DigestMismatch, text);
+        if self.version.is_some() && is_other { other_version() } else { error.into() }
+    }
+}
+
+fn other_version() -> Failure {
+    Failure::refused(ErrorCode::DigestMismatch, "the holder has another version than the search told")
+}
+
+/// The digest of what has the name here, if that is the very content that is wanted; nothing where the name is
+/// free or may be taken.
+fn content_here(
+    order: &Order<'_>,
+    target: &SharedPath,
+    (byte_count, theirs): (u64, &mut dyn FnMut() -> Result<Digest, Failure>),
+    replace: bool,
+) -> Result<Option<Digest>, Failure> {
+    let status = match order.peer.host.share.folder.status(target) {
+        Ok(status) => status,
+        Err(FolderError::NotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if status.shape != Shape::File {
+        return Err(Failure::refused(ErrorCode::Exists, "something that is no file has that name here"));
+    }
+    if status.byte_count == byte_count {
+        let theirs = theirs()?;
+        if own_digest(order, target)? == theirs {
+            return Ok(Some(theirs));
         }
-        error.into()
+    }
+    if replace { Ok(None) } else { Err(taken()) }
+}
+
+fn own_digest(order: &Order<'_>, target: &SharedPath) -> Result<Digest, Failure> {
+    let share = &order.peer.host.share;
+    let opened = share.folder.open_file(target)?;
+    if let Some(known) = share.catalogue.known(&opened.status.identity) {
+        return Ok(known.digest);
+    }
+    let waiting = share.catalogue.hash(&opened, target)?;
+    loop {
+        match waiting.wait(HASH_LOOK_INTERVAL) {
+            JobState::Done(hashed) => {
+                return Ok(hashed.map_err(|error: HashError| Failure::from(error))?.digest);
+            }
+            JobState::Working { .. } if order.interruption.is_interrupted() => {
+                return Err(Failure::interrupted());
+            }
+            JobState::Working { .. } => {}
+        }
     }
 }

@@ -40,10 +40,8 @@ pub struct Source {
 pub struct Wanted {
     /// What it must be. Its length follows from that: nobody's word is taken for it.
     pub digest: Digest,
-    /// Its modification time.
-    pub modified: Timestamp,
-    /// Whether it can be run.
-    pub executable: bool,
+    /// Its modification time and whether it can be run; where nobody has told yet, as the first source says.
+    pub attributes: Option<(Timestamp, bool)>,
     /// Where it lands, below the folder here.
     pub target: SharedPath,
     /// Nothing may have the name already.
@@ -114,10 +112,11 @@ pub fn gather(
 }
 
 /// How the file is to land.
-fn landing_of(wanted: &Wanted, byte_count: u64) -> Landing {
+fn landing_of(wanted: &Wanted, byte_count: u64, told: Option<(Timestamp, bool)>) -> Landing {
+    let attributes = wanted.attributes.or(told);
     Landing {
-        modified: Some(wanted.modified),
-        executable: Some(wanted.executable),
+        modified: attributes.map(|attributes| attributes.0),
+        executable: attributes.map(|attributes| attributes.1),
         new: wanted.new,
         spares_links: true,
         resumable: byte_count > wire::limits::PIECE_BYTES,

@@ -107,8 +107,7 @@ impl Downloads<'_> {
     ) -> FetchOutcome {
         let wanted = Wanted {
             digest,
-            modified: fetch.entry.modified,
-            executable: fetch.entry.executable,
+            attributes: Some((fetch.entry.modified, fetch.entry.executable)),
             target: fetch.target.clone(),
             new: fetch.terms.new,
         };

@@ -3,6 +3,7 @@
 //! Must not know how it is fetched.
 
 use crate::network::FoundFile;
+use shared_folder::fetch::SOURCES_MAX;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
@@ -10,8 +11,8 @@ use wire::digest::Digest;
 use wire::key::PublicKey;
 use wire::path::SharedPath;
 
-/// Holders that are tried one after the other. Further ones are left out.
-const HOLDERS_TRIED_MAX: usize = 8;
+/// Holders that are asked: at once where the content is known, else one after the other. Further ones are left out.
+const HOLDERS_TRIED_MAX: usize = SOURCES_MAX;
 
 /// One peer that says it has the wanted content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) struct Holder {
     pub(super) path: SharedPath,
     pub(super) digest: Option<Digest>,
     hops: u8,
-    byte_count: u64,
+    pub(super) byte_count: u64,
 }
 
 /// The holders of the best content in the order in which they are to be tried; none if there is no result.
@@ -69,7 +70,7 @@ fn count_of(holders: &[Holder]) -> usize {
 }
 
 impl Holder {
-    fn of(file: &FoundFile) -> Option<Self> {
+    pub(super) fn of(file: &FoundFile) -> Option<Self> {
         let path = SharedPath::parse(&file.path).ok()?;
         let FoundFile { address, key, digest, hops, byte_count, .. } = *file;
         Some(Self { address, key, path, digest, hops, byte_count })

@@ -13,8 +13,13 @@ use std::ops::Range;
 use wire::connection::SectionBytes;
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
+use wire::message::Entry;
 use wire::message::request::Read;
 use wire::path::SharedPath;
+use wire::timestamp::Timestamp;
+
+/// The bytes that prove a length, and what was told of the file: when it was changed, and whether it can be run.
+type LastPiece = (Vec<u8>, Option<(Timestamp, bool)>);
 
 /// What one thread does.
 pub(super) struct Errand<'a, 'b> {
@@ -22,6 +27,10 @@ pub(super) struct Errand<'a, 'b> {
     number: usize,
     remote: Remote,
     path: Option<SharedPath>,
+    /// What is wrong with the file of that path, once it is known.
+    of_path: Option<FetchError>,
+    /// Whether it was ever there.
+    was_reached: bool,
     retry: Retry,
     /// Asked for and not answered, in order.
     asked: VecDeque<(u64, Range<usize>)>,
@@ -43,7 +52,17 @@ impl<'a, 'b> Errand<'a, 'b> {
         let Source { mut remote, path } = source;
         remote.set_cancel(cancel);
         let retry = remote.retry();
-        Self { ground, number, remote, path, retry, asked: VecDeque::new(), arriving: Arriving::default() }
+        Self {
+            ground,
+            number,
+            remote,
+            path,
+            of_path: None,
+            was_reached: false,
+            retry,
+            asked: VecDeque::new(),
+            arriving: Arriving::default(),
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -78,7 +97,16 @@ impl<'a, 'b> Errand<'a, 'b> {
         };
         if self.path.is_some() && is_about_path(&error) {
             self.path = None;
+            self.of_path = Some(error.into());
             return Ok(());
+        }
+        if error.refusal() == Some(ErrorCode::NotFound) {
+            // What was found under its path tells more.
+            return Err(self.of_path.take().unwrap_or(error.into()));
+        }
+        if !self.was_reached {
+            // Nobody has begun anything there that could be continued.
+            return Err(error.into());
         }
         if error.recovery() != Recovery::None {
             self.ground.watch.retrying(&error);
@@ -92,6 +120,7 @@ impl<'a, 'b> Errand<'a, 'b> {
 
     fn work(&mut self) -> Result<(), FetchError> {
         self.remote.session()?;
+        self.was_reached = true;
         loop {
             match self.ground.first() {
                 First::Nothing => return Ok(()),
@@ -120,43 +149,45 @@ impl<'a, 'b> Errand<'a, 'b> {
         };
         let PiecesOf { byte_count, digest, values } = list;
         if digest != wanted.digest {
-            if self.path.take().is_some() {
-                return self.prove();
+            let other = FetchError::OtherVersion { actual: digest };
+            if self.path.take().is_none() {
+                return Err(other);
             }
-            return Err(FetchError::OtherVersion { actual: digest });
+            self.of_path = Some(other);
+            return self.prove();
         }
         if !self.ground.is_unproven() {
             return Ok(());
         }
         let proof = Proof { byte_count, digest, values };
         let place = proof.piece_count().saturating_sub(1);
-        let last = self.last_piece(&proof, place)?;
+        let (last, told) = self.last_piece(&proof, place)?;
         let is_empty = byte_count == 0 && digest == wire::digest::Digest::of(b"");
         if !is_empty && !proof.has(place, &last) {
             return Err(FetchError::WrongPiece { piece: place as u64 });
         }
         self.retry.advanced();
-        self.ground.proven(self.number, proof, &last)
+        self.ground.proven(self.number, proof, (&last, told))
     }
 
-    fn last_piece(&mut self, proof: &Proof, place: usize) -> Result<Vec<u8>, FetchError> {
+    fn last_piece(&mut self, proof: &Proof, place: usize) -> Result<LastPiece, FetchError> {
         let span = span_of(proof, &(place..place + 1));
         let mut last = Vec::new();
         if span.byte_count() == 0 {
-            return Ok(last);
+            return Ok((last, None));
         }
         self.ask_for(proof, place..place + 1)?;
-        let Some((id, _)) = self.asked.pop_back() else { return Ok(last) };
+        let Some((id, _)) = self.asked.pop_back() else { return Ok((last, None)) };
         let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| {
             let kept = last.len();
             last.resize(kept + usize::try_from(bytes.left()).unwrap_or(0), 0);
             let read = bytes.read_exact(last.get_mut(kept..).unwrap_or_default());
             read.map_err(|error| FetchError::Remote(error.into()))
         };
-        await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), span)?;
+        let told = await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), span)?;
         let session = self.remote.session_in_use(true)?;
         receive(session, id, Due::new(vec![span]), &mut sink, (&Unwatched, &mut self.retry))?;
-        Ok(last)
+        Ok((last, Some((told.modified, told.executable))))
     }
 
     /// Asks for as much as the board gives; waits for it where nothing is under way. False when all is over.
@@ -251,13 +282,13 @@ fn await_ranges(
     id: u64,
     (path, ground): (&Option<SharedPath>, &Ground<'_>),
     span: Span,
-) -> Result<(), FetchError> {
+) -> Result<Entry, FetchError> {
     let reading = await_reading(session, id, path.as_ref(), &Unwatched)?;
     let is_other = reading.file_digest.is_some_and(|digest| digest != ground.wanted.digest);
     if reading.byte_count.get() != span.byte_count() || is_other {
         return Err(session.violated("other ranges than those asked for").into());
     }
-    Ok(())
+    Ok(reading.entry)
 }
 
 fn span_of(proof: &Proof, pieces: &Range<usize>) -> Span {

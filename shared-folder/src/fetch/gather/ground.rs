@@ -12,6 +12,7 @@ use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use wire::net::{Address, DialError};
+use wire::timestamp::Timestamp;
 
 /// How long one source alone may take to prove what the file is, before another one begins to.
 const PROOF_TIME: Duration = Duration::from_millis(500);
@@ -196,8 +197,13 @@ impl<'a> Ground<'a> {
         matches!(self.state().phase, Phase::Proving(_))
     }
 
-    /// Begins the landing of what a source has proven with `last`, the bytes of the last piece.
-    pub(super) fn proven(&self, number: usize, proof: Proof, last: &[u8]) -> Result<(), FetchError> {
+    /// Begins the landing of what a source has proven with `last`, the bytes of the last piece, and `told` of.
+    pub(super) fn proven(
+        &self,
+        number: usize,
+        proof: Proof,
+        (last, told): (&[u8], Option<(Timestamp, bool)>),
+    ) -> Result<(), FetchError> {
         {
             let mut state = self.state();
             if !matches!(state.phase, Phase::Proving(_)) {
@@ -207,7 +213,7 @@ impl<'a> Ground<'a> {
             state.phase = Phase::Landing;
         }
         let (count, place) = (proof.piece_count(), proof.piece_count().saturating_sub(1));
-        let landing = landing_of(self.wanted, proof.byte_count);
+        let landing = landing_of(self.wanted, proof.byte_count, told);
         let scattered = Scattered::begin(self.folder, &self.wanted.target, landing, proof)?;
         scattered.find(&mut |done, of| {
             self.watch.checking(done, of);
