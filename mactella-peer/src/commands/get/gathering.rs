@@ -4,6 +4,7 @@
 
 use super::choice::Holder;
 use super::{Got, Order, content_here, other_version};
+use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::overlay::Wanted as Sought;
 use crossbeam_channel::RecvTimeoutError;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 use wire::limits::TTL_MAX;
 use wire::net::Address;
 use wire::path::SharedPath;
@@ -28,14 +30,14 @@ pub(super) struct Gathering<'a> {
     order: &'a Order<'a>,
     holders: &'a [Holder],
     digest: Digest,
-    asked: HashSet<SocketAddr>,
+    asked: HashSet<(SocketAddr, Option<PublicKey>)>,
     searches: usize,
 }
 
 impl<'a> Gathering<'a> {
     /// All of these told that digest.
     pub(super) fn new(order: &'a Order<'a>, holders: &'a [Holder], digest: Digest) -> Self {
-        let asked = holders.iter().map(|holder| holder.address).collect();
+        let asked = holders.iter().map(|holder| (holder.address, holder.key)).collect();
         Self { order, holders, digest, asked, searches: 0 }
     }
 
@@ -78,7 +80,8 @@ impl<'a> Gathering<'a> {
     }
 
     fn source(&self, holder: &Holder) -> Source {
-        let remote = self.order.peer.remote(&Address::from(holder.address), self.order.interruption.cancel());
+        let from = Destination { address: Address::from(holder.address), key: holder.key };
+        let remote = self.order.peer.remote(&from, self.order.interruption.cancel());
         Source { remote, path: Some(holder.path.clone()) }
     }
 
@@ -97,7 +100,7 @@ impl<'a> Gathering<'a> {
                 Err(_) => break,
             };
             let holder = Holder::of(&file).filter(|holder| holder.digest == Some(self.digest));
-            found.extend(holder.filter(|holder| self.asked.insert(holder.address)));
+            found.extend(holder.filter(|holder| self.asked.insert((holder.address, holder.key))));
         }
         found
     }
