@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 const MIB: u64 = 1 << 20;
 /// The capped rate of one source, in bytes a second.
 const RATE: f64 = 25e6;
+/// How far a relay may be behind its rate and make it good.
+const CATCH_UP: Duration = Duration::from_millis(20);
+/// A file is as old as that before its digest is kept: it might change in the very moment otherwise.
+const AGE: Duration = Duration::from_secs(4);
 /// Clock ticks of the system in a second, as /proc counts them.
 const TICKS: f64 = 100.0;
 
@@ -90,7 +94,9 @@ impl Shared {
         let time = Duration::from_secs_f64(f64::from(u32::try_from(count).unwrap_or(0)) / self.rate);
         let until = {
             let Ok(mut free_at) = self.free_at.lock() else { return };
-            *free_at = (*free_at).max(Instant::now()) + time;
+            // What was slept too long may be made good, or the rate would be lower than it says.
+            let now = Instant::now();
+            *free_at = (*free_at).max(now.checked_sub(CATCH_UP).unwrap_or(now)) + time;
             *free_at
         };
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
@@ -200,6 +206,10 @@ fn main() -> io::Result<()> {
     let client = programs.join("ioe-client-under-test");
     let bench = Bench { client, servers, scratch: tempfile::tempdir()?, length };
     let all: Vec<SocketAddr> = bench.servers.iter().map(Server::address).collect();
+    let made = Instant::now();
+    while let Some(left) = AGE.checked_sub(made.elapsed()) {
+        thread::park_timeout(left);
+    }
     for address in &all {
         // The digests are known from here on.
         bench.read(&[*address])?;
