@@ -118,8 +118,10 @@ impl Store {
         if waiting.len() < ROWS_MAX {
             waiting.push_back(Arc::new(Row { identity, path: path.clone(), hashed, at }));
         }
+        let count = waiting.len();
         drop(waiting);
-        if let Some(wake) = &self.wake {
+        // Those in between find the writer waiting for more of them, or at work, and looking again afterwards.
+        if let Some(wake) = self.wake.as_ref().filter(|_| count == 1 || count >= ROWS_MAX / 2) {
             // Full: the writer has not looked yet, and will find this row too.
             let _ = wake.try_send(());
         }
@@ -195,7 +197,7 @@ fn guarded<T>(action: impl FnOnce() -> Result<T, redb::Error>) -> Option<T> {
 
 /// Commits what has gathered together: a commit for each row would cost more than the hash of a small file.
 fn write_rows(shared: &Shared, woken: &Receiver<()>) {
-    while woken.recv().is_ok() {
+    while !lock(&shared.waiting).is_empty() || woken.recv().is_ok() {
         gather(shared, woken);
         let batch: Vec<Arc<Row>> = lock(&shared.waiting).iter().cloned().collect();
         let transaction =

@@ -43,9 +43,9 @@ pub(super) struct Temporary {
     pub(super) name: String,
     /// Its length: of what an earlier landing left, or of what was written in order since.
     pub(super) byte_count: u64,
-    /// Its mode now, with the bits that give rights to whoever runs it.
-    pub(super) mode: u32,
-    /// The mode that a new file gets here; none where this one was made for another purpose.
+    /// Whether it has the mode that the system gives to new files here.
+    is_as_made: bool,
+    /// That mode, once it was looked at.
     new_mode: Option<u32>,
     fate: Fate,
     /// Nothing of it is to be kept.
@@ -75,15 +75,13 @@ impl Temporary {
             let name = format!("{}{number}", own_prefix());
             let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
             lock(&file)?;
-            let mode = fstat(&file).map_err(FolderError::from)?.st_mode & 0o7777;
-            let new_mode = (!replaces).then_some(mode);
             let file = File::from(file);
             return Ok(Self {
                 file,
                 name,
                 byte_count: 0,
-                mode,
-                new_mode,
+                is_as_made: !replaces,
+                new_mode: None,
                 fate: Fate::Remove,
                 is_forgotten: AtomicBool::new(false),
             });
@@ -100,12 +98,11 @@ impl Temporary {
                     continue;
                 }
                 let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
-                let (file, mode) = (File::from(file), stat.st_mode & 0o7777);
                 return Ok(Self {
-                    file,
+                    file: File::from(file),
                     name,
                     byte_count,
-                    mode,
+                    is_as_made: false,
                     new_mode: None,
                     fate: Fate::Keep,
                     is_forgotten: AtomicBool::new(false),
@@ -126,11 +123,17 @@ impl Temporary {
         old: Option<u32>,
         executable: Option<bool>,
     ) -> Result<(), FolderError> {
+        // Nobody can run a file that was just made: for most files there is nothing to look at.
+        if self.is_as_made && old.is_none() && executable != Some(true) {
+            return Ok(());
+        }
+        let mode = fstat(&self.file)?.st_mode & 0o7777;
+        self.new_mode = self.new_mode.or_else(|| self.is_as_made.then_some(mode));
         let kept = old.or(self.new_mode).unwrap_or_else(|| 0o666 & !*UMASK);
         let wanted = with_executable(kept, executable);
-        if wanted != self.mode {
+        if wanted != mode {
             fchmod(&self.file, Mode::from_raw_mode(wanted))?;
-            self.mode = wanted;
+            self.is_as_made = false;
         }
         Ok(())
     }

@@ -104,15 +104,17 @@ impl Tls {
         if let Some(count) = reading.take(target)? {
             return Ok(Some(count));
         }
-        self.receive(&mut reading, socket)?;
-        reading.take(target)
+        match self.receive(&mut reading, socket, target)? {
+            0 => reading.take(target),
+            count => Ok(Some(count)),
+        }
     }
 
     /// Whether a read would not wait; `is_readable` says so of the socket.
     pub(super) fn is_readable_now(&self, socket: Watched<'_>, is_readable: impl Fn() -> bool) -> bool {
         let mut reading = lock(&self.reading);
         while !reading.has_something() && is_readable() {
-            if let Err(error) = self.receive(&mut reading, socket) {
+            if let Err(error) = self.receive(&mut reading, socket, &mut []) {
                 reading.failed = Some(error);
             }
         }
@@ -141,13 +143,19 @@ impl Tls {
         send(socket, &mut encrypted)
     }
 
-    fn receive(&self, reading: &mut Reading, (socket, is_reading): Watched<'_>) -> io::Result<()> {
+    /// Reads from the socket once; gives how much of what that brought is in `target` already.
+    fn receive(
+        &self,
+        reading: &mut Reading,
+        (socket, is_reading): Watched<'_>,
+        target: &mut [u8],
+    ) -> io::Result<usize> {
         let count = while_reading(is_reading, || (&mut &*socket).read(&mut reading.cipher))?;
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut off without a goodbye"));
         }
         let mut state = lock(&self.state);
-        reading.take_in(&mut state, count)
+        reading.take_in(&mut state, count, target)
     }
 }
 
@@ -178,32 +186,50 @@ impl Reading {
         }
     }
 
-    /// Decrypts the first `count` bytes of the ciphertext.
-    fn take_in(&mut self, state: &mut State, count: usize) -> io::Result<()> {
+    /// Decrypts the first `count` bytes of the ciphertext, into `target` as far as there is room and nothing waits; gives how
+    /// much that was. An error behind something that was decrypted is told by the next read.
+    fn take_in(&mut self, state: &mut State, count: usize, target: &mut [u8]) -> io::Result<usize> {
         let cipher = std::mem::take(&mut self.cipher);
         let mut left = cipher.get(..count).unwrap_or_default();
-        let mut outcome = Ok(());
+        let (mut outcome, mut filled) = (Ok(()), 0);
         while !left.is_empty() && outcome.is_ok() {
             outcome = state.read_tls(&mut left).and_then(|_| {
                 let told = state.process_new_packets().map_err(invalid)?;
                 self.is_ended |= told.peer_has_closed();
-                self.drain(state)
+                filled += self.drain(state, target.get_mut(filled..).unwrap_or_default())?;
+                Ok(())
             });
         }
         self.cipher = cipher;
-        outcome
+        match outcome {
+            Err(error) if filled > 0 => self.failed = Some(error),
+            outcome => outcome?,
+        }
+        Ok(filled)
     }
 
-    fn drain(&mut self, state: &mut State) -> io::Result<()> {
+    fn drain(&mut self, state: &mut State, target: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.plain.len() {
             self.plain.clear();
             self.taken = 0;
         }
-        match state.reader().read_to_end(&mut self.plain) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+        let mut filled = 0;
+        while self.plain.is_empty() && filled < target.len() {
+            match or_nothing(state.reader().read(target.get_mut(filled..).unwrap_or_default()))? {
+                0 => return Ok(filled),
+                count => filled += count,
+            }
         }
+        or_nothing(state.reader().read_to_end(&mut self.plain))?;
+        Ok(filled)
+    }
+}
+
+/// What is not there yet is no error.
+fn or_nothing(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
     }
 }
 
@@ -226,7 +252,8 @@ fn hear(
     if count == 0 {
         return Err(HandshakeError::Lost(io::ErrorKind::UnexpectedEof.into()));
     }
-    received.take_in(state, count).map_err(|error| {
+    let taken = received.take_in(state, count, &mut []).map(drop);
+    taken.map_err(|error| {
         // The alert says why; if it cannot be sent, the other end sees the connection close.
         let _ = say(state, socket, deadline);
         error.downcast().map_or_else(HandshakeError::Lost, HandshakeError::Failed)
