@@ -137,11 +137,11 @@ pub(crate) struct Place<'folder, 'path> {
     pub(crate) name: &'path str,
 }
 
-/// The root is borrowed, a folder below it owned.
+/// The root is borrowed, a folder below it owned by whoever opened it.
 #[derive(Debug)]
 pub(crate) enum FolderHandle<'a> {
-    Root(BorrowedFd<'a>),
-    Below(OwnedFd),
+    Borrowed(BorrowedFd<'a>),
+    Owned(OwnedFd),
 }
 
 /// The state of a file, read again from its handle: tells whether it changed since.
@@ -198,10 +198,10 @@ impl Folder {
 
     /// As [`Folder::status`], and whether `path` itself is a link; nothing is there, if the way leads through one.
     pub(crate) fn status_without_links(&self, path: &SharedPath) -> Result<(Status, bool), FolderError> {
-        let root = FolderHandle::Root(self.root.as_fd());
+        let root = FolderHandle::Borrowed(self.root.as_fd());
         let folder = match path.as_str().rsplit_once('/') {
             None => root,
-            Some((folder, _)) => FolderHandle::Below(self.open_folder_without_links(&root, folder)?),
+            Some((folder, _)) => FolderHandle::Owned(self.open_folder_without_links(&root, folder)?),
         };
         if self.hidden.is_some() && self.is_hidden(Inode::of(&fstat(folder.as_fd())?))? {
             return Err(FolderError::NotFound);
@@ -238,13 +238,13 @@ impl Folder {
 
     /// Opens a folder for listing; `None` is the share's root.
     pub(crate) fn open_folder(&self, path: Option<&SharedPath>) -> Result<FolderHandle<'_>, FolderError> {
-        let Some(path) = path else { return Ok(FolderHandle::Root(self.root.as_fd())) };
+        let Some(path) = path else { return Ok(FolderHandle::Borrowed(self.root.as_fd())) };
         let handle = self.open_below(path.as_str()).map_err(|error| match error {
             // The way may be blocked by a file; only the last part is "not a folder".
             FolderError::NotAFolder if self.status(path).is_err() => FolderError::NotFound,
             other => other,
         })?;
-        Ok(FolderHandle::Below(handle))
+        Ok(FolderHandle::Owned(handle))
     }
 
     /// Opens the folder that `path` lies in.
@@ -253,8 +253,8 @@ impl Folder {
         path: &'path SharedPath,
     ) -> Result<Place<'folder, 'path>, FolderError> {
         let folder = match path.as_str().rsplit_once('/') {
-            None => FolderHandle::Root(self.root.as_fd()),
-            Some((folder, _)) => FolderHandle::Below(self.open_below(folder).map_err(not_on_the_way)?),
+            None => FolderHandle::Borrowed(self.root.as_fd()),
+            Some((folder, _)) => FolderHandle::Owned(self.open_below(folder).map_err(not_on_the_way)?),
         };
         Ok(Place { folder, name: path.name() })
     }
@@ -378,15 +378,15 @@ impl Place<'_, '_> {
 impl FolderHandle<'_> {
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Root(handle) => *handle,
-            Self::Below(handle) => handle.as_fd(),
+            Self::Borrowed(handle) => *handle,
+            Self::Owned(handle) => handle.as_fd(),
         }
     }
 
     pub(crate) fn into_owned(self) -> Result<OwnedFd, FolderError> {
         match self {
-            Self::Root(handle) => Ok(rustix::io::fcntl_dupfd_cloexec(handle, 0)?),
-            Self::Below(handle) => Ok(handle),
+            Self::Borrowed(handle) => Ok(rustix::io::fcntl_dupfd_cloexec(handle, 0)?),
+            Self::Owned(handle) => Ok(handle),
         }
     }
 }

@@ -164,7 +164,7 @@ impl<'a> Scan<'a> {
         for _ in 0..LOOKS_MAX {
             let handle = match path {
                 None => folder.open_folder(None)?,
-                Some(path) => FolderHandle::Below(folder.open_folder(Some(path))?.into_owned()?),
+                Some(path) => FolderHandle::Owned(folder.open_folder(Some(path))?.into_owned()?),
             };
             match Step::open(folder, &handle, None) {
                 // It was removed since: there is nothing now, or another one that has its name.

@@ -4,11 +4,12 @@
 use super::sync::sync_file_system;
 use super::target;
 use super::{Incoming, Landed, LandingError, Step, run_step};
-use crate::folder::{FolderError, FolderHandle, Identity, Inode, Status, rename_at};
+use crate::folder::{FolderError, FolderHandle, Identity, Inode, Place, Status, rename_at};
 use rustix::fs::{fstat, fsync};
 use std::collections::HashMap;
 use std::io;
 use wire::digest::{Digest, PieceValue};
+use wire::path::SharedPath;
 
 /// How the data of a group goes to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +34,19 @@ pub struct Arrived<'a> {
 #[must_use]
 pub fn land(mut group: Vec<Arrived<'_>>, syncing: Syncing) -> Vec<Result<Landed, LandingError>> {
     let synced = sync_data(&group, syncing);
+    let mut seen = SeenFolder::default();
     let members = group.iter_mut().zip(synced);
     let mut renamed: Vec<_> =
-        members.map(|(arrived, synced)| synced.and_then(|()| arrived.incoming.rename())).collect();
+        members.map(|(arrived, synced)| synced.and_then(|()| arrived.incoming.rename(&mut seen))).collect();
     sync_folders(&group, &mut renamed);
     let members = group.into_iter().zip(renamed);
     members.map(|(arrived, renamed)| renamed.map(|identity| arrived.landed(identity))).collect()
 }
+
+/// The folder where the file before landed, which was seen to be where its path says: those of a group that come into the same
+/// folder, one right after the other, go by one look.
+#[derive(Default)]
+struct SeenFolder(Option<(Option<SharedPath>, Inode)>);
 
 fn sync_data(group: &[Arrived<'_>], syncing: Syncing) -> Vec<Result<(), LandingError>> {
     // What does not work together is done one by one: only so it is known whose data is not on the disk.
@@ -126,8 +133,8 @@ impl Incoming<'_> {
         run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(self.folder.as_fd())?))
     }
 
-    fn rename(&mut self) -> Result<Identity, LandingError> {
-        self.rename_in_one_step().inspect_err(|error| {
+    fn rename(&mut self, seen: &mut SeenFolder) -> Result<Identity, LandingError> {
+        self.rename_in_one_step(seen).inspect_err(|error| {
             if target::is_taken(error) {
                 // Nobody will continue what the name is not free for.
                 self.temporary.forget_contents();
@@ -135,9 +142,9 @@ impl Incoming<'_> {
         })
     }
 
-    fn rename_in_one_step(&mut self) -> Result<Identity, LandingError> {
+    fn rename_in_one_step(&mut self, seen: &mut SeenFolder) -> Result<Identity, LandingError> {
         let gate = self.target.gate();
-        let now = self.check_still_there().map_err(|error| target::lost_folder(error, &self.landing))?;
+        let now = self.check_still_there(seen).map_err(|error| target::lost_folder(error, &self.landing))?;
         // What it replaces may be another file than at the beginning, or have been made private since.
         self.temporary.give_permissions(now.map(|now| now.permissions), self.landing.executable)?;
         let lost = |error| target::lost_folder(error, &self.landing);
@@ -153,15 +160,18 @@ impl Incoming<'_> {
 
     /// Whether the folder still is where the path says, what has the target's name may still be replaced, and the
     /// temporary file is still the one that was written: otherwise `written` would not be true. Gives what it will replace.
-    fn check_still_there(&self) -> Result<Option<Status>, LandingError> {
+    fn check_still_there(&self, seen: &mut SeenFolder) -> Result<Option<Status>, LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
-        let place = self.target.place(&self.path)?;
-        if let FolderHandle::Below(_) = &self.folder {
+        let here = (self.path.folder(), self.folder_inode);
+        if matches!(self.folder, FolderHandle::Owned(_)) && seen.0.as_ref() != Some(&here) {
+            let place = self.target.place(&self.path)?;
             let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
             if Inode::of(&now) != self.folder_inode {
                 return Err(moved());
             }
+            seen.0 = Some(here);
         }
+        let place = Place { folder: FolderHandle::Borrowed(self.folder.as_fd()), name: &self.name };
         let now = target::look(self.target, &place, &self.path, &self.landing)?;
         let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
         if is_ours { Ok(now) } else { Err(moved()) }

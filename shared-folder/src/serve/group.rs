@@ -28,8 +28,9 @@ pub(super) const GROUP_FILES_MAX: usize = REQUESTS_IN_FLIGHT_MAX / 2;
 /// Files that wait in all sessions of a share, as each holds up to two descriptors. Exceeded: a group lands as it is.
 /// Fewer, where the process may have fewer descriptors: they hold a quarter of them.
 const WAITING_FILES_MAX: usize = 512;
-/// Where there is less free space, a file lands by itself: only then that of the one it replaces is free again.
-const SPARE_BYTES_MIN: u64 = 32 << 20;
+/// Where there is less free space, a file lands by itself: only then that of the one it replaces is free again. Twice what a
+/// group can have, so that one look is enough for it.
+const SPARE_BYTES_MIN: u64 = 64 << 20;
 /// A group after one that took no longer lands without anybody beside it who could say `working`: it would have to take a
 /// hundred times as long to need that.
 const QUICK_TIME_MAX: Duration = Duration::from_millis(50);
@@ -90,7 +91,7 @@ impl<'a> Group<'a> {
         let place = Place(&host.share.waiting_files);
         let in_all = place.0.fetch_add(1, Ordering::Relaxed) + 1;
         let is_large = arrived.byte_count() > SMALL_WRITE_BYTES_MAX;
-        let has_spare_space = arrived.has_free_space(SPARE_BYTES_MIN);
+        let has_spare_space = !self.is_empty() || arrived.has_free_space(SPARE_BYTES_MIN);
         self.arrived.push(arrived);
         self.rests.push(Rest { id, path, begun, _registered: registered, _place: place });
         is_large || self.rests.len() >= GROUP_FILES_MAX || in_all > waiting_files_max() || !has_spare_space
