@@ -4,10 +4,14 @@ use crate::limits::LINE_BYTES_MAX;
 use std::ops::Range;
 use thiserror::Error;
 
+/// Room at first: an idle session that never said much holds no more.
+const ROOM_FIRST: usize = 2 * 1024;
+
 /// What has arrived and was not taken yet: at most one line's worth of bytes and one read more.
 #[derive(Debug)]
 pub struct LineBuffer {
-    bytes: Box<[u8]>,
+    /// Grows to the longest line where so much comes at once.
+    bytes: Vec<u8>,
     /// The bytes that were not taken yet.
     held: Range<usize>,
     /// How many of them are known to have no line feed.
@@ -21,7 +25,7 @@ pub struct LineTooLong;
 
 impl Default for LineBuffer {
     fn default() -> Self {
-        Self { bytes: vec![0; LINE_BYTES_MAX].into_boxed_slice(), held: 0..0, scanned: 0 }
+        Self { bytes: vec![0; ROOM_FIRST], held: 0..0, scanned: 0 }
     }
 }
 
@@ -32,7 +36,7 @@ impl LineBuffer {
     /// When the buffer is full and has no line feed.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         let Some(length) = self.find_line_feed() else {
-            return if self.held.len() == self.bytes.len() { Err(LineTooLong) } else { Ok(None) };
+            return if self.held.len() >= LINE_BYTES_MAX { Err(LineTooLong) } else { Ok(None) };
         };
         let line = self.held.start..self.held.start + length;
         self.take(length + 1);
@@ -80,6 +84,9 @@ impl LineBuffer {
             self.bytes.copy_within(self.held.clone(), 0);
             self.held = 0..self.held.len();
         }
+        if self.held.end == self.bytes.len() {
+            self.grow();
+        }
         let end = self.held.end.saturating_add(wanted).min(self.bytes.len());
         self.bytes.get_mut(self.held.end..end).unwrap_or_default()
     }
@@ -87,6 +94,15 @@ impl LineBuffer {
     /// Tells that `count` bytes were put into [`LineBuffer::room`].
     pub fn filled(&mut self, count: usize) {
         self.held.end = self.held.end.saturating_add(count).min(self.bytes.len());
+        if self.held.end == self.bytes.len() {
+            // Who sends so much at once goes on doing so: the next read is longer.
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        let wanted = self.bytes.len().saturating_mul(8);
+        self.bytes.resize(wanted.min(LINE_BYTES_MAX), 0);
     }
 
     fn find_line_feed(&mut self) -> Option<usize> {

@@ -23,6 +23,8 @@ use thiserror::Error;
 
 /// Bytes of ciphertext taken from the socket at a time: several full records.
 const CIPHER_BYTES: usize = 128 * 1024;
+/// The same before much has come at once: one record.
+const CIPHER_BYTES_FIRST: usize = 17 * 1024;
 /// Bytes encrypted at a time, between two calls to the socket.
 const ENCRYPT_BYTES: usize = 256 * 1024;
 
@@ -56,7 +58,7 @@ pub(super) struct Tls {
 }
 
 struct Reading {
-    cipher: Box<[u8]>,
+    cipher: Vec<u8>,
     /// What is decrypted and was not taken yet, from `taken` on.
     plain: Vec<u8>,
     taken: usize,
@@ -161,7 +163,7 @@ impl Tls {
 
 impl Reading {
     fn new() -> Self {
-        let cipher = vec![0; CIPHER_BYTES].into_boxed_slice();
+        let cipher = vec![0; CIPHER_BYTES_FIRST];
         Self { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None }
     }
 
@@ -201,6 +203,9 @@ impl Reading {
             });
         }
         self.cipher = cipher;
+        if count == self.cipher.len() {
+            self.cipher.resize(CIPHER_BYTES, 0);
+        }
         match outcome {
             Err(error) if filled > 0 => self.failed = Some(error),
             outcome => outcome?,
