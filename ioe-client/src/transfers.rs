@@ -17,6 +17,11 @@ const AHEAD_MAX: usize = 16 * 1024;
 /// Small files for each connection: fewer are done before another connection is made.
 const SMALLS_PER_CONNECTION: usize = 256;
 
+/// Outcomes that are handed over together, and how long the first of them may wait for others: a thread that is woken for each
+/// small file costs more than the file.
+const TOGETHER_MAX: usize = 32;
+const TOGETHER_TIME_MAX: Duration = Duration::from_millis(20);
+
 /// One file to transfer.
 pub(crate) struct Item<T> {
     pub(crate) what: T,
@@ -45,6 +50,9 @@ pub(crate) struct Done<T, O> {
     pub(crate) time: Duration,
 }
 
+/// A file that is done, wherever it stands.
+type Outcome<T, O> = (Job<T>, Duration, O);
+
 /// Carries out jobs over one connection until there are no more.
 pub(crate) type Work<'a, T, O> = &'a (dyn Fn(&mut Remote, &mut dyn Jobs<Job<T>, O>) -> LaneEnd + Sync);
 
@@ -62,10 +70,10 @@ pub(crate) fn transfer<T: Send, O: Send>(
     let (sender, receiver) = bounded(AHEAD_MAX);
     let mut done = 0;
     thread::scope(|scope| {
-        let first = Worker { queue: &queue, sender: sender.clone(), bars, prefers_large: false };
+        let first = Worker::new(&queue, sender.clone(), bars, false);
         spawn(scope, first, move |worker| work_with(remote, worker, work));
         for mut other in others {
-            let worker = Worker { queue: &queue, sender: sender.clone(), bars, prefers_large: true };
+            let worker = Worker::new(&queue, sender.clone(), bars, true);
             spawn(scope, worker, move |worker| {
                 // One connection less is no failure; the first one does the work then.
                 match other.session() {
@@ -107,17 +115,17 @@ fn work_with<T: Send, O: Send>(remote: &mut Remote, worker: &mut Worker<'_, T, O
 /// Hands outcomes over in the order of the files, each with how many that makes; gives how many there were.
 fn in_order<T, O>(
     queue: &Queue<T>,
-    receiver: &Receiver<(Job<T>, Duration, O)>,
+    receiver: &Receiver<Vec<Outcome<T, O>>>,
     on_done: &mut dyn FnMut(usize, Done<T, O>),
 ) -> usize {
     let mut held = BTreeMap::new();
     let (mut next, mut count) = (0, 0);
-    let mut hand_over = |(job, time, outcome): (Job<T>, Duration, O)| {
+    let mut hand_over = |(job, time, outcome): Outcome<T, O>| {
         count += 1;
         on_done(count, Done { what: job.item.what, outcome, time });
     };
-    for (job, time, outcome) in receiver {
-        held.insert(job.index, (job, time, outcome));
+    for together in receiver {
+        held.extend(together.into_iter().map(|one| (one.0.index, one)));
         while let Some(first) = held.remove(&next) {
             hand_over(first);
             next += 1;
@@ -216,21 +224,59 @@ impl<T> State<T> {
 /// One connection's end of the queue.
 struct Worker<'a, T, O> {
     queue: &'a Queue<T>,
-    sender: Sender<(Job<T>, Duration, O)>,
+    sender: Sender<Vec<Outcome<T, O>>>,
     bars: Option<&'a Bars>,
     prefers_large: bool,
+    /// Outcomes that were not handed over yet, and when they were last.
+    together: Vec<Outcome<T, O>>,
+    handed_over: Instant,
+}
+
+impl<'a, T, O> Worker<'a, T, O> {
+    fn new(
+        queue: &'a Queue<T>,
+        sender: Sender<Vec<Outcome<T, O>>>,
+        bars: Option<&'a Bars>,
+        prefers_large: bool,
+    ) -> Self {
+        let (together, handed_over) = (Vec::new(), Instant::now());
+        Self { queue, sender, bars, prefers_large, together, handed_over }
+    }
+
+    fn hand_over(&mut self) {
+        self.handed_over = Instant::now();
+        if !self.together.is_empty() {
+            // The receiver lives as long as any worker.
+            let _ = self.sender.send(std::mem::take(&mut self.together));
+        }
+    }
+}
+
+impl<T, O> Drop for Worker<'_, T, O> {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
 }
 
 impl<T, O> Jobs<Job<T>, O> for Worker<'_, T, O> {
     fn next(&mut self, wait: bool) -> Option<Job<T>> {
-        let (index, item) = self.queue.next(self.prefers_large, wait)?;
+        let next = self.queue.next(self.prefers_large, false);
+        let next = next.or_else(|| {
+            // What others may wait for is not kept while this one waits.
+            self.hand_over();
+            if wait { self.queue.next(self.prefers_large, true) } else { None }
+        });
+        let (index, item) = next?;
         Some(Job { index, begun: Instant::now(), item })
     }
 
     fn done(&mut self, job: Job<T>, outcome: O) {
-        let time = job.begun.elapsed();
-        // The receiver lives as long as any worker.
-        let _ = self.sender.send((job, time, outcome));
+        let (time, is_large) = (job.begun.elapsed(), job.item.byte_count > PIECE_BYTES);
+        self.together.push((job, time, outcome));
+        let is_due = || self.handed_over.elapsed() >= TOGETHER_TIME_MAX;
+        if is_large || self.together.len() >= TOGETHER_MAX || is_due() {
+            self.hand_over();
+        }
     }
 
     fn watch(&mut self, job: &Job<T>) -> Box<dyn Watch> {
@@ -287,7 +333,7 @@ mod tests {
         let mut jobs: Vec<_> = (0..3).filter_map(|_| queue.next(false, false)).collect();
         jobs.reverse();
         for (index, item) in jobs {
-            sender.send((Job { index, begun: Instant::now(), item }, Duration::ZERO, index)).unwrap();
+            sender.send(vec![(Job { index, begun: Instant::now(), item }, Duration::ZERO, index)]).unwrap();
         }
         drop(sender);
         let mut order = Vec::new();
