@@ -134,7 +134,7 @@ fn mismatch(wrong: &WrongKey) -> Failure {
 pub(crate) fn explained(failure: Failure, address: &Address) -> Failure {
     let advice = match failure.code {
         Code::KeyMismatch => format!(
-            "Ask its owner; if the new key is right, forget the old one with ioe-client --forget-key {address}, and connect again"
+            "Ask its owner; if the new key is right, forget the old one with ioe-client --forget-key {address} (and the --state-dir of this command, if it has one), and connect again"
         ),
         Code::UnknownKey => "Ask the server's owner for its ioe:// line, and connect with that".to_owned(),
         _ => return failure,

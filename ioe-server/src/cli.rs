@@ -65,7 +65,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RIGHTS")]
     pub(crate) public: Option<Public>,
     /// The address that others should use, where it differs, as files.example:10000
-    #[arg(long, value_name = "ADDR", global = true)]
+    #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Option<Address>,
     /// Take plain text from other machines too: everyone on the way can read and change it
     #[arg(long)]
@@ -122,7 +122,7 @@ pub(crate) enum Manage {
         right: Right,
         /// The path in the share; '/' is the share itself
         path: String,
-        /// What --public says, for a server that was started with it
+        /// What everybody may do [default: as the server's last start said]
         #[arg(long, value_name = "RIGHTS")]
         public: Option<Public>,
     },
@@ -152,6 +152,9 @@ pub(crate) struct Invite {
     /// How long the line can be used
     #[arg(long, value_name = "DUR", default_value = EXPIRES, value_parser = quantity::positive_duration)]
     pub(crate) expires: Duration,
+    /// The address that the line says, as files.example:10000 [default: that of the server's last start]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) advertise: Option<Address>,
 }
 
 /// How long invitations can be used, unless it is said.

@@ -10,7 +10,7 @@ use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
 use program::secret_file::SecretFileError;
 use program::state_folder::{StateFolder, StateFolderError};
-use shared_folder::access::{Access, ChangeError, RefusedChange, Store, StoreError};
+use shared_folder::access::{Access, ChangeError, GuestName, RefusedChange, Rule, Store, StoreError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
 use shared_folder::incoming::learn_umask;
@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) drain_timeout: Duration,
     pub(crate) console: bool,
     pub(crate) door: Door,
+    /// What others know it by.
+    pub(crate) own: Locator,
     /// The lines that let somebody in, for standard output.
     pub(crate) invitations: Vec<(Locator, Invited)>,
     /// Ends sessions of guests who lost everything, once there are sessions.
@@ -73,6 +75,8 @@ pub(crate) enum StartError {
     Place(#[from] NotKept),
     #[error("no address is known for the invitation: give one with --advertise HOST:PORT")]
     NoAddress,
+    #[error("{name} is invited twice: --invite names each guest once")]
+    InvitedTwice { name: GuestName },
     #[error("there is no guest called '{name}': ioe-server grants lists them")]
     NoGuest { name: String },
     #[error("the path: {0}")]
@@ -92,9 +96,8 @@ pub(crate) type Cutting = Arc<OnceLock<(Cutter, Weak<Host>)>>;
 pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let state = options.common.locked_state_folder(cli::NAME)?;
     let store = Store::open(state.path())?;
-    let invited = !options.invite.is_empty();
-    let is_controlled = options.public.is_some() || invited || store.read()?.is_some();
-    reach::check(&options.listen, is_controlled, options.plaintext)?;
+    let is_awaited = options.public.is_some() || !options.invite.is_empty() || is_awaited(&store)?;
+    reach::check(&options.listen, is_awaited, options.plaintext)?;
     let identity = place::identity(&state)?;
     let unusable = |source| StartError::Folder { path: options.folder.clone(), source };
     let folder =
@@ -102,8 +105,10 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let listener = Listener::bind(&options.listen)?;
     let address = options.advertise.clone().unwrap_or_else(|| place::reachable(listener.address()));
     place::keep(&state, &address)?;
-    let invitations =
-        invite(options, &store, &Locator { address, key: identity.public(), invitation: None })?;
+    place::keep_public(&state, options.public)?;
+    let own = Locator { address, key: identity.public(), invitation: None };
+    let invitations = invite(options, &store, &own)?;
+    let summary = summary(options, &store)?;
     let confined = confine(&folder, &state)?.check(options.require_confinement)?;
     let rules = rules(options);
     let agent = format!("{}/{}", cli::NAME, env!("CARGO_PKG_VERSION"));
@@ -124,7 +129,8 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
         admission,
         drain_timeout: options.drain_timeout,
         console: options.console,
-        summary: summary(options, is_controlled),
+        summary,
+        own,
         confined,
         state,
     })
@@ -163,34 +169,55 @@ fn access(options: &Options, store: Store, cutting: Cutting) -> Result<Access, S
     }
 }
 
-/// Whom the options invite and who has not come yet: a line that was printed at an earlier start is void then.
+/// Whom the options invite and who has not come yet. Lines of earlier starts stay good.
 fn invite(options: &Options, store: &Store, own: &Locator) -> Result<Vec<(Locator, Invited)>, StartError> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<(Locator, Invited)> = Vec::new();
     for invited in &options.invite {
-        let name = &invited.name;
-        let is_guest = store.change(|document| {
-            let is_guest = document.grant(name).is_some();
-            // Where there is neither, nothing has to be taken back.
-            let _ = (!is_guest).then(|| document.revoke(name));
-            Ok::<_, RefusedChange>(is_guest)
-        })?;
-        if is_guest {
-            log::info!("{name} is a guest already: no new invitation is needed");
-            continue;
+        let Invited { name, rule } = invited.clone();
+        if lines.iter().any(|(_, other)| other.name == name) {
+            return Err(StartError::InvitedTwice { name });
         }
-        let secret = store.invite(name.clone(), vec![invited.rule.clone()], cli::INVITED_TIME)?;
-        lines.push((Locator { invitation: Some(secret), ..own.clone() }, invited.clone()));
+        match store.invite_again(name.clone(), vec![rule.clone()], cli::INVITED_TIME)? {
+            Some(secret) => {
+                lines.push((Locator { invitation: Some(secret), ..own.clone() }, invited.clone()));
+            }
+            None => tell_rights_that_stand(store, &name, &rule)?,
+        }
     }
     Ok(lines)
 }
 
-fn summary(options: &Options, is_controlled: bool) -> String {
-    let changes = match (options.read_only, is_controlled) {
-        (true, _) => "read-only",
-        (false, true) => "guests may change what their rules say",
-        (false, false) => "whoever connects from this machine may change it",
+/// A guest keeps what it has, whatever the option says by now.
+fn tell_rights_that_stand(store: &Store, name: &GuestName, wanted: &Rule) -> Result<(), StoreError> {
+    let document = store.read()?.unwrap_or_default();
+    let rules = document.grant(name).map(|grant| grant.rules.clone()).unwrap_or_default();
+    if rules == [wanted.clone()] {
+        log::info!("{name} is a guest already: no new invitation is needed");
+    } else {
+        let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
+        log::warn!(
+            "{name} is a guest already and keeps these rights: {}. To change them: revoke, and invite anew",
+            rules.join("; ")
+        );
+    }
+    Ok(())
+}
+
+/// Whether somebody was invited and may still come, or has.
+fn is_awaited(store: &Store) -> Result<bool, StoreError> {
+    let document = store.read()?.unwrap_or_default();
+    Ok(document.grants().len() > 0 || document.invitations().any(|invitation| invitation.used.is_none()))
+}
+
+fn summary(options: &Options, store: &Store) -> Result<String, StoreError> {
+    let document = store.read()?;
+    let who = match (options.public, &document) {
+        (Some(public), _) => format!("open to everybody: {}", public.0),
+        (None, Some(document)) => format!("to guests alone ({})", document.grants().len()),
+        (None, None) => "to everybody on this machine".to_owned(),
     };
-    format!("serving {}, {changes}", options.folder.display())
+    let changes = if options.read_only { ", read-only" } else { "" };
+    Ok(format!("serving {}, {who}{changes}", options.folder.display()))
 }
 
 fn rules(options: &Options) -> Rules {

@@ -17,6 +17,7 @@ use program::typed::Typed;
 use shared_folder::serve::Host;
 use shared_folder::sweeper::Sweeper;
 use std::sync::Arc;
+use wire::net::Locator;
 use wire::net::service::{Serve, Service};
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
@@ -36,11 +37,12 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
         log::info!("{note}");
     }
     log::info!("{}", config.summary);
+    log::info!("others know this server by {}", config.own);
     confined.tell();
     let _sweeper = Sweeper::start(Arc::clone(&host))?;
     let is_wanted = ConsoleInput::is_wanted(config.console);
     let console = if is_wanted { Some(ConsoleInput::from_stdin()?) } else { None };
-    let work = Serving { service, host, confined };
+    let work = Serving { service, host, confined, own: config.own };
     Ok(Daemon { work: &work, signals, console, output }.run(config.drain_timeout))
 }
 
@@ -48,6 +50,7 @@ struct Serving {
     service: Service,
     host: Arc<Host>,
     confined: Confined,
+    own: Locator,
 }
 
 impl Work for Serving {
@@ -65,6 +68,6 @@ impl Work for Serving {
     }
 
     fn obey(&self, typed: &Typed, output: &Output) -> bool {
-        console::obey(typed, &self.service, &self.confined, output)
+        console::obey(typed, &self.service, (&self.confined, &self.own), output)
     }
 }

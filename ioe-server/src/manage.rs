@@ -10,7 +10,10 @@ use crate::render::{self, InvitationNote};
 use program::exit::ExitStatus;
 use program::output::Output;
 use program::state_folder::StateFolder;
-use shared_folder::access::{Document, Rights, Rule, Store};
+use shared_folder::access::{
+    Document, Explanation, GuestName, Owner, PUBLIC_NAME, Permit, RefusedChange, Revoked, Right, Rights,
+    Rule, Store,
+};
 use wire::net::Locator;
 use wire::path::SharedPath;
 
@@ -19,14 +22,15 @@ pub(crate) fn run(options: &Options, manage: &Manage) -> Result<ExitStatus, Star
     let state = options.common.shared_state_folder(cli::NAME);
     let (store, output) = (Store::open(state.path())?, Output::stdout());
     let status = match manage {
-        Manage::Invite(wanted) => invite(options, wanted, (&state, &store), &output)?,
+        Manage::Invite(wanted) => invite(wanted, (&state, &store), &output)?,
         Manage::Grants { json } => {
-            render::grants(&store.read()?.unwrap_or_default(), *json, &output);
+            render::grants(store.read()?.as_ref(), *json, &output);
             ExitStatus::Done
         }
         Manage::Revoke { name } => {
-            let revoked = store.change(|document| document.revoke(name))?;
+            let (revoked, others) = store.change(|document| revoke(document, name))?;
             output.line(render::revoked(name, revoked));
+            others.iter().for_each(|other| render::note(render::still_guest(name, other)));
             ExitStatus::Done
         }
         Manage::Deny { name, rights, below } => {
@@ -35,7 +39,7 @@ pub(crate) fn run(options: &Options, manage: &Manage) -> Result<ExitStatus, Star
             ExitStatus::Done
         }
         Manage::Explain { name, right, path, public } => {
-            let public = public.map_or(Rights::NONE, |public| public.0);
+            let public = public.map_or_else(|| place::kept_public(state.path()), |public| public.0);
             let document = store.read()?;
             let path = shared_path(path)?;
             let explanation = explain(document, (name, public), *right, path.as_ref())?;
@@ -48,15 +52,19 @@ pub(crate) fn run(options: &Options, manage: &Manage) -> Result<ExitStatus, Star
 }
 
 fn invite(
-    options: &Options,
     wanted: &Invite,
     (state, store): (&StateFolder, &Store),
     output: &Output,
 ) -> Result<ExitStatus, StartError> {
     let identity = place::identity(state)?;
     let rule = Rule::allow(wanted.what(), wanted.below.clone());
-    let address = options.advertise.clone().or_else(|| place::kept(state.path()));
-    let address = address.ok_or(StartError::NoAddress)?;
+    let address = wanted.advertise.clone().or_else(|| place::kept(state.path()));
+    if address.is_none() {
+        render::note(
+            "no server has run with this state folder yet: where it will listen is a guess, unless --advertise says it",
+        );
+    }
+    let address = address.or_else(place::usual).ok_or(StartError::NoAddress)?;
     let secret = store.invite(wanted.name.clone(), vec![rule.clone()], wanted.expires)?;
     let locator = Locator { address, key: identity.public(), invitation: Some(secret) };
     render::invitation(&locator, output);
@@ -64,13 +72,20 @@ fn invite(
     Ok(ExitStatus::Done)
 }
 
+/// Takes the name back; gives also the names by which the same key still is a guest.
+fn revoke(document: &mut Document, name: &GuestName) -> Result<(Revoked, Vec<GuestName>), RefusedChange> {
+    let key = document.grant(name).map(|grant| grant.key);
+    let revoked = document.revoke(name)?;
+    let others = document.grants().filter(|grant| Some(grant.key) == key);
+    Ok((revoked, others.map(|grant| grant.name.clone()).collect()))
+}
+
 fn explain(
     document: Option<Document>,
     (name, public): (&str, Rights),
-    right: shared_folder::access::Right,
+    right: Right,
     path: Option<&SharedPath>,
-) -> Result<shared_folder::access::Explanation, StartError> {
-    use shared_folder::access::{PUBLIC_NAME, Permit};
+) -> Result<Explanation, StartError> {
     let is_public = name == PUBLIC_NAME;
     let Some(document) = document else {
         let permit =
@@ -80,8 +95,22 @@ fn explain(
     if is_public {
         return Ok(document.permit(None, public).explain(right, path));
     }
-    let known = name.parse().ok().and_then(|name| document.explain(&name, public, right, path));
-    known.ok_or_else(|| StartError::NoGuest { name: name.to_owned() })
+    let unknown = || StartError::NoGuest { name: name.to_owned() };
+    let name: GuestName = name.parse().map_err(|_| unknown())?;
+    let known = document.explain(&name, public, right, path);
+    known.or_else(|| invited(&document, &name, right, path)).ok_or_else(unknown)
+}
+
+/// What somebody may do who has not come yet, by the invitation that is open.
+fn invited(
+    document: &Document,
+    name: &GuestName,
+    right: Right,
+    path: Option<&SharedPath>,
+) -> Option<Explanation> {
+    let open = document.invitations().filter(|one| one.name == *name && one.used.is_none()).last()?;
+    let owned = open.rules.iter().map(|rule| (Owner::Grant(name.to_shared()), rule.clone()));
+    Some(Permit::ruled(owned).explain(right, path))
 }
 
 /// A path as it is typed: the share itself is `/`, as `CD` has it.

@@ -8,7 +8,7 @@ use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 use shared_folder::access::{Document, Grant, GuestName, Invitation, InvitationState, Revoked, Rights, Rule};
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::net::Locator;
 use wire::path::SharedPath;
@@ -29,15 +29,20 @@ impl fmt::Display for InvitationNote<'_> {
     }
 }
 
-/// The line alone goes to standard output, so that it can be piped on; on a terminal, it is there as a QR code too.
+/// The line alone goes to standard output, so that it can be piped on; on a terminal that has room, below a QR code of it.
 pub(crate) fn invitation(locator: &Locator, output: &Output) {
-    output.line(locator);
-    if io::stdout().is_terminal()
-        && let Some(code) = qr_code(&locator.to_string())
-    {
+    let line = locator.to_string();
+    if let Some(code) = terminal_size().and_then(|size| qr_code(&line, size)) {
         output.line(code);
     }
+    output.line(line);
     output.flush();
+}
+
+/// Rows and columns of the terminal that standard output is; none elsewhere.
+fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some((size.ws_row.into(), size.ws_col.into()))
 }
 
 /// What is said beside a result, to whoever typed the command.
@@ -46,9 +51,27 @@ pub(crate) fn note(note: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{note}");
 }
 
-fn qr_code(text: &str) -> Option<String> {
+/// With a margin where there is room for it; none where not even the code fits.
+fn qr_code(text: &str, (rows, columns): (usize, usize)) -> Option<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
-    Some(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+    let drawn = |has_margin| {
+        let mut drawing = code.render::<Dense1x2>();
+        drawing.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).quiet_zone(has_margin).build()
+    };
+    // What stands below it has to be seen, too: the line may take several rows.
+    let left = rows.saturating_sub(ROWS_BESIDE_CODE);
+    let fits = |code: &String| {
+        code.lines().count() <= left && code.lines().all(|row| row.chars().count() <= columns)
+    };
+    [drawn(true), drawn(false)].into_iter().find(fits)
+}
+
+/// Rows of a terminal for what stands below a QR code: the line and what is said of it.
+const ROWS_BESIDE_CODE: usize = 6;
+
+/// That a key is a guest by another name, too.
+pub(crate) fn still_guest(name: &GuestName, other: &GuestName) -> String {
+    format!("the key of {name} is still the guest {other}: revoke that one too, if it is meant")
 }
 
 /// What was taken back.
@@ -78,8 +101,15 @@ struct Line<'a> {
 }
 
 /// Everybody who was let in or invited.
-pub(crate) fn grants(document: &Document, json: bool, output: &Output) {
+pub(crate) fn grants(document: Option<&Document>, json: bool, output: &Output) {
     let now = now();
+    let Some(document) = document else {
+        let nobody = "nobody was invited yet: whoever connects from this machine may do everything";
+        if !json {
+            output.line(nobody);
+        }
+        return;
+    };
     let invitations = document.invitations().filter(|invitation| invitation.used.is_none());
     let lines: Vec<Line<'_>> =
         document.grants().map(of_grant).chain(invitations.map(|one| of_invitation(one, now))).collect();
@@ -87,11 +117,12 @@ pub(crate) fn grants(document: &Document, json: bool, output: &Output) {
         return lines.iter().for_each(|line| output.line(json_line(line)));
     }
     if lines.is_empty() {
-        return output.line("nobody was invited yet: ioe-server invite NAME --read");
+        return output.line("nobody may come in any more, or yet: ioe-server invite NAME --read");
     }
     for Line { name, state, key, expires, rules } in &lines {
         let key = key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
-        let until = expires.map(|time| format!(" until {time}")).unwrap_or_default();
+        let word = if *state == "invited" { "until" } else { "at" };
+        let until = expires.map(|time| format!(" {word} {time}")).unwrap_or_default();
         output.line(format_args!("{name}: {state}{until}{key}"));
         rules.iter().for_each(|rule| output.line(format_args!("    {rule}")));
     }
@@ -108,7 +139,7 @@ fn of_invitation(invitation: &Invitation, now: Timestamp) -> Line<'_> {
         InvitationState::Used => "used",
         InvitationState::Expired => "expired",
     };
-    let (name, expires) = (invitation.name.as_str(), Some(invitation.expires));
+    let (name, expires) = (invitation.name.as_str(), Some(invitation.expires.whole_seconds()));
     Line { name, state, key: None, expires, rules: texts(&invitation.rules) }
 }
 

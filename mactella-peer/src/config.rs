@@ -145,7 +145,7 @@ fn check_reach(options: &Options) -> Result<(), StartError> {
             "listening on {address} without encryption: everyone on the way can read and change what is sent"
         );
     }
-    if options.plaintext || options.public.is_some() || options.network.is_some() {
+    if options.public.is_some() || options.network.is_some() {
         return Ok(());
     }
     Err(StartError::Unguarded(address.clone()))

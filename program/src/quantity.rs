@@ -41,9 +41,16 @@ pub fn duration(text: &str) -> Result<Duration, QuantityError> {
     if duration > DURATION_MAX { Err(QuantityError::DurationTooLong) } else { Ok(duration) }
 }
 
-/// As people write it: `2days`, `1h 30m`.
+/// As people write it: `2 days`, `1 h 30 m`.
 pub fn duration_text(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string()
+    let mut text = String::new();
+    for character in humantime::format_duration(duration).to_string().chars() {
+        if character.is_alphabetic() && text.ends_with(|last: char| last.is_ascii_digit()) {
+            text.push(' ');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// Like [`duration`], but zero is refused: for time limits, which the operating system takes as "never"

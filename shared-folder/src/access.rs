@@ -14,7 +14,7 @@ mod rights;
 
 pub use document::{
     Document, FILE_BYTES_MAX, GRANTS_MAX, Grant, INVITATIONS_MAX, Invitation, InvitationState, NoEntry,
-    RULES_MAX, Redeemed, RefusedChange, Revoked, SPENT_INVITATIONS_MAX, Use,
+    OPEN_OF_ONE_MAX, RULES_MAX, Redeemed, RefusedChange, Revoked, SPENT_INVITATIONS_MAX, Use,
 };
 pub use name::{GuestName, NAME_CHARACTERS_MAX, NoName, PUBLIC_NAME};
 pub use rights::{NoRight, NoRights, Right, Rights};
@@ -200,6 +200,7 @@ impl State {
                 ChangeError::Store(error) => not_taken(&error),
             })?;
             self.reload();
+            log::info!("{} is a guest from now on, with the key {key}", outcome.name.as_str());
             redeemed = outcome;
             replaced.map_or(Ok(()), |replaced| store.wait(replaced)).map_err(|error| not_taken(&error))?;
         }

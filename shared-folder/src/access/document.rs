@@ -20,6 +20,8 @@ pub const INVITATIONS_MAX: usize = 1024;
 /// Spent invitations that are kept, so that their holders are told what became of them. Exceeded: the oldest are
 /// forgotten, and are as unknown as those that never were.
 pub const SPENT_INVITATIONS_MAX: usize = 256;
+/// Open invitations of one name, which a server makes that starts again and again. Exceeded: the oldest are void.
+pub const OPEN_OF_ONE_MAX: usize = 8;
 /// Rules of one guest: each is looked at for each path. Exceeded: no further one is taken.
 pub const RULES_MAX: usize = 64;
 
@@ -207,6 +209,33 @@ impl Document {
         Ok(())
     }
 
+    /// Invites somebody whose earlier invitations may still be on their way: those with the same rules stay good. Gives false,
+    /// and does nothing, where they are a guest.
+    ///
+    /// # Errors
+    /// As `invite`.
+    pub fn invite_again(&mut self, invitation: Invitation, now: Timestamp) -> Result<bool, RefusedChange> {
+        check_rules(&invitation.name, &invitation.rules)?;
+        if self.grant(&invitation.name).is_some() {
+            return Ok(false);
+        }
+        let is_rival = |other: &Invitation| other.name == invitation.name && other.is_open(now);
+        let is_same = |other: &Invitation| is_rival(other) && other.rules == invitation.rules;
+        let mut excess = self.invitations.iter().filter(|other| is_same(other)).count() + 1;
+        excess = excess.saturating_sub(OPEN_OF_ONE_MAX);
+        self.invitations.retain(|other| {
+            let is_old = is_same(other) && excess > 0;
+            excess -= usize::from(is_old);
+            !is_old && (!is_rival(other) || is_same(other))
+        });
+        self.forget_spent(now);
+        if self.invitations.len() >= INVITATIONS_MAX {
+            return Err(RefusedChange::TooManyInvitations);
+        }
+        self.invitations.push(invitation);
+        Ok(true)
+    }
+
     /// Lets `key` in where `secret` is that of an invitation. The same key may show the same secret again, as a client does
     /// that ended before it could write down that it is known.
     ///
@@ -218,6 +247,10 @@ impl Document {
         let name = invitation.name.clone();
         match (invitation.state(now), self.grant(&name)) {
             (InvitationState::Used, Some(grant)) if grant.key == key && invitation.is_used_by(key) => {
+                return Ok(Redeemed { name, is_new: false });
+            }
+            // Of several lines that were sent to somebody, another one was used before.
+            (InvitationState::Open, Some(grant)) if grant.key == key => {
                 return Ok(Redeemed { name, is_new: false });
             }
             (InvitationState::Used, _) | (InvitationState::Open, Some(_)) => return Err(NoEntry::Used),

@@ -211,13 +211,37 @@ impl Store {
         rules: Vec<Rule>,
         lifetime: Duration,
     ) -> Result<Secret, ChangeError<RefusedChange>> {
+        let (secret, invitation, now) = self.invitation(name, rules, lifetime)?;
+        self.change(|document| document.invite(invitation, now)).map(|()| secret)
+    }
+
+    /// Invites somebody who may have been invited before: see [`Document::invite_again`]. None where they are a guest.
+    ///
+    /// # Errors
+    /// Where a bound is reached, or the file cannot be used.
+    pub fn invite_again(
+        &self,
+        name: GuestName,
+        rules: Vec<Rule>,
+        lifetime: Duration,
+    ) -> Result<Option<Secret>, ChangeError<RefusedChange>> {
+        let (secret, invitation, now) = self.invitation(name, rules, lifetime)?;
+        let is_invited = self.change(|document| document.invite_again(invitation, now))?;
+        Ok(is_invited.then_some(secret))
+    }
+
+    fn invitation(
+        &self,
+        name: GuestName,
+        rules: Vec<Rule>,
+        lifetime: Duration,
+    ) -> Result<(Secret, Invitation, Timestamp), StoreError> {
         let mut random = [0; SECRET_BYTES];
         getrandom::fill(&mut random)
             .map_err(|error| self.failed(FILE, io::Error::other(error.to_string())))?;
         let (secret, now) = (Secret::new(random), SystemTime::now());
         let expires = now.checked_add(lifetime).map_or(Timestamp::from_unix(i64::MAX, 0), timestamp);
-        let invitation = Invitation { name, rules, secret: secret.hash(), expires, used: None };
-        self.change(|document| document.invite(invitation, timestamp(now))).map(|()| secret)
+        Ok((secret, Invitation { name, rules, secret: secret.hash(), expires, used: None }, timestamp(now)))
     }
 
     /// As [`Store::change`], without waiting: nothing is left to wait for where nothing was written.

@@ -45,6 +45,7 @@ impl Locator {
     /// Whether a text is meant as one.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
+        let text = text.trim_start();
         text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
     }
 }
@@ -53,6 +54,8 @@ impl FromStr for Locator {
     type Err = LocatorError;
 
     fn from_str(text: &str) -> Result<Self, LocatorError> {
+        // What a paste brings with it.
+        let text = text.trim();
         let rest = text.get(SCHEME.len()..).filter(|_| Self::is_meant(text)).ok_or(LocatorError::Form)?;
         let (address, fragment) = rest.split_once('#').ok_or(LocatorError::Form)?;
         let address = address.strip_suffix('/').unwrap_or(address).parse()?;
@@ -93,6 +96,8 @@ mod tests {
         ] {
             assert_eq!(line.parse::<Locator>().unwrap().to_string(), line);
         }
+        let pasted = format!("\n  ioe://host:1/#{} \n", key());
+        assert!(Locator::is_meant(&pasted) && pasted.parse::<Locator>().is_ok());
         let bare = format!("IOE://host:1#{}", key());
         assert_eq!(bare.parse::<Locator>().unwrap().to_string(), format!("ioe://host:1/#{}", key()));
     }
