@@ -81,7 +81,10 @@ impl Trust {
 
     fn expected(&self, address: &Address, typed: Option<PublicKey>) -> Result<Expected, Failure> {
         let known = known_keys::read(&self.state).map_err(|error| Failure::local(error.to_string()))?;
-        match (known.key_of(address), typed) {
+        // Under another spelling it is the same end: what is known of its number counts.
+        let by_number =
+            || address.resolve().ok()?.into_iter().find_map(|number| known.key_of(&number.into()));
+        match (known.key_of(address).or_else(by_number), typed) {
             (Some(expected), Some(found)) if expected != found => {
                 Err(mismatch(&WrongKey { address: address.clone(), expected, found }))
             }

@@ -23,6 +23,7 @@ use std::time::Duration;
 use thiserror::Error;
 use wire::connection::{Acceptor, Identity};
 use wire::error_code::ErrorCode;
+use wire::key::PublicKey;
 use wire::limits::PROCESS_ID_DIGITS;
 use wire::message::Role;
 use wire::net::service::{Admission, Cutter};
@@ -160,7 +161,12 @@ fn access(options: &Options, store: Store, cutting: Cutting) -> Result<Access, S
         if let Some((cutter, host)) = cutting.get()
             && let Some(host) = host.upgrade()
         {
-            cutter.cut_where(|key| host.access.permit(key).is_nothing());
+            let access = &host.access;
+            // Who was a guest and is none is not to go on as one of everybody without being told.
+            let is_lost_guest = |key: Option<PublicKey>| key.is_none_or(|key| access.name_of(key).is_none());
+            cutter.cut_where(|key, who| {
+                access.permit(key).is_nothing() || (who.is_some() && is_lost_guest(key))
+            });
         }
     });
     match options.public {

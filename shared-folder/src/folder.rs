@@ -181,10 +181,11 @@ impl Folder {
     /// Hides the program's own state folder, in case it lies inside the share.
     ///
     /// # Errors
-    /// When `state_folder` cannot be inspected.
+    /// When `state_folder` cannot be inspected, or is this very folder.
     pub fn hiding(mut self, state_folder: &Path) -> Result<Self, FolderError> {
-        self.hidden = Hidden::find(self.root_status()?.identity.inode, state_folder)?;
-        Ok(self)
+        let root = self.root_status()?.identity.inode;
+        self.hidden = Hidden::find(root, state_folder)?;
+        if self.is_hidden(root)? { Err(FolderError::StateItself) } else { Ok(self) }
     }
 
     /// What `path` leads to, following links that stay inside.

@@ -29,7 +29,7 @@ use Expected::{Begun, Denied, Done, Refused};
 macro_rules! needs {
     ($rules:expr, $right:expr, $path:expr) => {
         if !$rules.allows($right, $path) {
-            return denied($rules, $path);
+            return denied($rules, $right, $path);
         }
     };
 }
@@ -53,14 +53,20 @@ pub(crate) fn expected(rules: &Rules, tree: &Tree, request: &Request) -> Expecte
     }
 }
 
-fn denied(rules: &Rules, path: &str) -> Expected {
-    Denied(if rules.is_visible(path) { "not_allowed" } else { "not_found" })
+fn denied(rules: &Rules, right: &str, path: &str) -> Expected {
+    denied_as(rules, right, path, &|rules| rules.is_visible(path))
+}
+
+fn denied_as(rules: &Rules, right: &str, path: &str, is_known: &dyn Fn(&Rules) -> bool) -> Expected {
+    let if_missing = rules.without_denials();
+    let is_told = is_known(rules) || (!if_missing.allows(right, path) && is_known(&if_missing));
+    Denied(if is_told { "not_allowed" } else { "not_found" })
 }
 
 /// Of a name that is to be taken: whoever knows the folder is told that it may not, whatever the name.
 fn denied_new(rules: &Rules, path: &str) -> Expected {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    Denied(if rules.is_visible(path) || rules.is_visible(folder) { "not_allowed" } else { "not_found" })
+    denied_as(rules, "create", path, &|rules| rules.is_visible(path) || rules.is_visible(folder))
 }
 
 fn list(rules: &Rules, tree: &Tree, path: &str) -> Expected {
@@ -76,7 +82,7 @@ fn list(rules: &Rules, tree: &Tree, path: &str) -> Expected {
 
 fn stat(rules: &Rules, tree: &Tree, request: &Request, path: &str) -> Expected {
     if !rules.is_visible(path) {
-        return denied(rules, path);
+        return Denied("not_found");
     }
     match tree.at(path) {
         At::File(_) if request.says("with_digest") && !rules.allows("read", path) => Denied("not_allowed"),

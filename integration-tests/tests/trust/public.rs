@@ -30,12 +30,14 @@ fn what_is_public_is_so_for_plain_text_strangers_and_guests_alike() {
 }
 
 #[test]
-fn who_is_revoked_where_something_is_public_goes_on_as_everybody() {
+fn who_is_revoked_where_something_is_public_is_cut_and_comes_back_as_one_of_everybody() {
     let server = server!().option_with("--public", "read").file("a.txt", "public").start();
     let guest = Guest::enrolled(&server, "guest", &["--write"]);
     let mut session = guest.session(&server);
     assert_written(&write(&mut session, "b.txt", b"mine", &json!({})).answer, b"mine");
     manage(&server, &["revoke", "guest"]);
+    session.assert_closed();
+    let mut session = guest.session(&server);
     assert_refused(&write(&mut session, "b.txt", b"again", &json!({})).answer, "not_allowed");
     assert_eq!(session.read_file("a.txt"), b"public");
 }

@@ -61,6 +61,12 @@ impl Rules {
         self.allows("list", path) || self.allows("read", path) || self.is_way(path)
     }
 
+    /// The same without what is denied: a denied path is to answer like a missing one there.
+    pub(crate) fn without_denials(&self) -> Self {
+        let given = self.rules.iter().filter(|(gives, ..)| *gives);
+        Self { name: self.name, rules: given.cloned().collect() }
+    }
+
     /// Whether listings have it.
     pub(crate) fn is_listed(&self, path: &str) -> bool {
         let is_denied = self

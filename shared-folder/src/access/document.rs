@@ -249,10 +249,6 @@ impl Document {
             (InvitationState::Used, Some(grant)) if grant.key == key && invitation.is_used_by(key) => {
                 return Ok(Redeemed { name, is_new: false });
             }
-            // Of several lines that were sent to somebody, another one was used before.
-            (InvitationState::Open, Some(grant)) if grant.key == key => {
-                return Ok(Redeemed { name, is_new: false });
-            }
             (InvitationState::Used, _) | (InvitationState::Open, Some(_)) => return Err(NoEntry::Used),
             (InvitationState::Expired, _) => return Err(NoEntry::Expired),
             (InvitationState::Open, None) if self.grants.len() >= GRANTS_MAX => return Err(NoEntry::Failed),
@@ -260,9 +256,9 @@ impl Document {
         }
         let rules = invitation.rules.clone();
         self.grants.push(Grant { name: name.clone(), key, rules });
-        if let Some(invitation) = self.invitations.get_mut(place) {
-            invitation.used = Some(Use { at: now, by: key });
-        }
+        // Other lines that were sent to the same guest are used up with this one.
+        let open = self.invitations.iter_mut().filter(|one| one.name == name && one.is_open(now));
+        open.for_each(|invitation| invitation.used = Some(Use { at: now, by: key }));
         Ok(Redeemed { name, is_new: true })
     }
 

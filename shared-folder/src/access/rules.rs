@@ -179,6 +179,17 @@ impl Permit {
         self.allows(Right::List, path) || (self.is_on_the_way(path) && !is_denied())
     }
 
+    /// The same without what is denied: what would be answered if a denied path were just a missing one.
+    #[must_use]
+    pub fn without_denials(&self) -> Self {
+        match &self.rules {
+            Rules::Unruled => Self::everything(),
+            Rules::Ruled(rules) => {
+                Self::ruled(rules.iter().filter(|(_, rule)| rule.effect == Effect::Allow).cloned())
+            }
+        }
+    }
+
     /// Whether the same is allowed everywhere below `path`: no rule begins strictly below it.
     #[must_use]
     pub fn is_uniform_below(&self, path: Option<&SharedPath>) -> bool {

@@ -41,6 +41,9 @@ pub enum FolderError {
     /// Whoever asks may not do it to all of the folder.
     #[error("you have no right to do that to all of the folder")]
     NotPermitted,
+    /// The folder that is to be shared keeps the program's own state.
+    #[error("it is the folder of this program's own state, which is not shared: name another one for either")]
+    StateItself,
     /// Something is mounted there, or the operating system uses it itself.
     #[error("something else is mounted there")]
     Mounted,
@@ -93,6 +96,7 @@ impl FolderError {
             | Self::TakenByDeadLink
             | Self::NotAllowed
             | Self::NotPermitted
+            | Self::StateItself
             | Self::Mounted
             | Self::NotShared
             | Self::MayHoldNotShared

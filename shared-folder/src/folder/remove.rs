@@ -14,6 +14,8 @@ use wire::path::SharedPath;
 const NAMES_BYTES: usize = 32 * 1024;
 /// Names that are opened at a time: together they are shorter than a path may be.
 const NAMES_PER_STEP: usize = 8;
+/// Names removed between two looks whether to go on.
+const NAMES_PER_BEAT: u64 = 64;
 /// How often one folder is looked at again because someone else keeps adding to it. Exceeded: `NotEmpty`.
 const ROUNDS_MAX: u64 = 100_000;
 
@@ -97,7 +99,7 @@ impl Folder {
                 }
                 other => other?,
             };
-            match self.remove_files(&folder, removed)? {
+            match self.remove_files(&folder, removed, beat)? {
                 Some(name) => match self.unlink(folder.as_fd(), name.as_c_str(), AtFlags::REMOVEDIR) {
                     Ok(()) => *removed += 1,
                     Err(Errno::NOTEMPTY | Errno::EXIST) => way.push(name),
@@ -140,7 +142,12 @@ impl Folder {
     }
 
     /// Removes the files of one folder; returns a subfolder, if there is one.
-    fn remove_files(&self, folder: &OwnedFd, removed: &mut u64) -> Result<Option<CString>, FolderError> {
+    fn remove_files(
+        &self,
+        folder: &OwnedFd,
+        removed: &mut u64,
+        beat: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<CString>, FolderError> {
         let mut names = [MaybeUninit::uninit(); NAMES_BYTES];
         let mut entries = RawDir::new(folder.as_fd(), &mut names);
         while let Some(entry) = entries.next() {
@@ -154,7 +161,12 @@ impl Folder {
                 continue;
             }
             match self.unlink(folder.as_fd(), name, AtFlags::empty()) {
-                Ok(()) => *removed += 1,
+                Ok(()) => {
+                    *removed += 1;
+                    if removed.is_multiple_of(NAMES_PER_BEAT) && !beat(*removed) {
+                        return Err(FolderError::NotEmpty);
+                    }
+                }
                 Err(Errno::NOENT) => {}
                 Err(error @ (Errno::ISDIR | Errno::PERM)) => {
                     if let Some(name) = self.subfolder(folder, name, error)? {

@@ -44,9 +44,13 @@ impl Session<'_> {
             false => share.check_file(&path),
         };
         let (mut pulse, mut lost) = (Pulse::new(id, share), None);
+        let still_may = self.still_may(Right::Delete, &path);
         let sender = &mut self.connection.sender;
         let removed = folder.remove(&path, delete.recursive, &permit, &mut |removed| {
-            lost = pulse.beat(sender, removed, removed).err();
+            lost = match still_may() {
+                true => pulse.beat(sender, removed, removed).err(),
+                false => Some(FolderError::NotPermitted.into()),
+            };
             lost.is_none()
         });
         if let Some(error) = lost {

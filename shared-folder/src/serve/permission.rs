@@ -32,8 +32,7 @@ impl<'a> Session<'a> {
 
     /// Whether the guest has that right at `path` (none: the share itself).
     pub(super) fn check(&self, right: Right, path: Option<&SharedPath>) -> Result<(), Refusal> {
-        let missing = || denied(self.permit.is_visible(path), FolderError::NotFound);
-        if self.permit.allows(right, path) { Ok(()) } else { Err(missing()) }
+        if self.permit.allows(right, path) { Ok(()) } else { Err(denied(&self.permit, right, path)) }
     }
 
     /// Whether the guest may look into that folder: where it may not, but somewhere below, it sees the way there alone.
@@ -104,12 +103,25 @@ fn check_new(permit: &Permit, path: &SharedPath) -> Result<(), Refusal> {
 /// Where a guest knows of the folder, it may know that nothing can be made there: whatever the name, and whether it is taken.
 fn denied_new(permit: &Permit, path: Option<&SharedPath>) -> Refusal {
     let folder = path.and_then(SharedPath::folder);
-    denied(permit.is_visible(path) || permit.is_visible(folder.as_ref()), FolderError::NoFolder)
+    let is_known = |permit: &Permit| permit.is_visible(path) || permit.is_visible(folder.as_ref());
+    denied_as(permit, Right::Create, path, (&is_known, FolderError::NoFolder))
 }
 
-/// Whoever may know of it is told that it may not; for others it is `missing`.
-fn denied(is_known: bool, missing: FolderError) -> Refusal {
-    if is_known {
+fn denied(permit: &Permit, right: Right, path: Option<&SharedPath>) -> Refusal {
+    denied_as(permit, right, path, (&|permit| permit.is_visible(path), FolderError::NotFound))
+}
+
+/// Whoever knows of it is told that it may not. For others it is `missing`, and answered like what is: where a missing path is
+/// looked for, it is not found; where the guest could do nothing with it either, it may not.
+fn denied_as(
+    permit: &Permit,
+    right: Right,
+    path: Option<&SharedPath>,
+    (is_known, missing): (&dyn Fn(&Permit) -> bool, FolderError),
+) -> Refusal {
+    let if_missing = permit.without_denials();
+    let is_told = is_known(permit) || (!if_missing.allows(right, path) && is_known(&if_missing));
+    if is_told {
         Refusal::new(ErrorCode::NotAllowed, "you have no right to do that there")
     } else {
         missing.into()

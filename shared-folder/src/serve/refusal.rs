@@ -100,6 +100,7 @@ impl From<FolderError> for Refusal {
             | FolderError::TakenByDeadLink
             | FolderError::NotAllowed
             | FolderError::NotPermitted
+            | FolderError::StateItself
             | FolderError::Mounted
             | FolderError::NotShared
             | FolderError::MayHoldNotShared

@@ -6,7 +6,7 @@ use super::pulse::GATHER_TIME_MAX;
 use super::record::{Begun, Outcome};
 use super::refusal::{End, Refusal, Stop, conclude, say_refused};
 use super::writing::may_wait;
-use crate::access::{Guest, Permit};
+use crate::access::{Guest, Permit, Right};
 use std::sync::Arc;
 use std::time::Instant;
 use wire::codec::{DecodeError, Decoded, Message as _, MessageSet as _};
@@ -16,6 +16,7 @@ use wire::limits::REQUESTS_IN_FLIGHT_MAX;
 use wire::message::reply::{Goodbye, Topic, Topics};
 use wire::message::{Hello, Request, Section};
 use wire::net::service::SessionSlot;
+use wire::path::SharedPath;
 
 /// Everything a request is answered with.
 pub(super) struct Session<'a> {
@@ -28,6 +29,8 @@ pub(super) struct Session<'a> {
     guest: Guest,
     /// What the guest may do by the rules at the beginning of the request that is answered.
     pub(super) permit: Arc<Permit>,
+    /// By the state of the rules with this number.
+    judged_by: u64,
     /// For small files: one buffer for the whole session.
     pub(super) scratch: Vec<u8>,
     /// Payload bytes of the request that is being answered.
@@ -71,6 +74,7 @@ impl<'a> Session<'a> {
             connection,
             closer,
             maker,
+            judged_by: host.access.generation(),
             permit: host.access.permit(guest.key),
             guest,
             scratch: Vec::new(),
@@ -136,7 +140,7 @@ impl<'a> Session<'a> {
         let mut begun =
             Begun { at: Instant::now(), who: self.guest.name.clone(), command, path, byte_count: 0 };
         self.byte_count = 0;
-        self.permit = self.host.access.permit(self.guest.key);
+        self.judge_anew();
         let is_bye = matches!(message, Request::Bye(_));
         let result =
             if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
@@ -202,6 +206,22 @@ impl<'a> Session<'a> {
     pub(super) fn refuse(&mut self, id: u64, code: ErrorCode, message: &str) -> Result<(), End> {
         self.land_group()?;
         say_refused(&mut self.connection.sender, id, code, message)
+    }
+
+    /// Goes by the rules as they are now; false where they are those that it went by.
+    pub(super) fn judge_anew(&mut self) -> bool {
+        let generation = self.host.access.generation();
+        let is_new = generation != self.judged_by;
+        if is_new {
+            (self.judged_by, self.permit) = (generation, self.host.access.permit(self.guest.key));
+        }
+        is_new
+    }
+
+    /// Asks, while something long runs, whether `right` at `path` still is the guest's.
+    pub(super) fn still_may(&self, right: Right, path: &SharedPath) -> impl Fn() -> bool + use<'a> {
+        let (host, key, judged_by, path) = (self.host, self.guest.key, self.judged_by, path.clone());
+        move || host.access.generation() == judged_by || host.access.permit(key).allows(right, Some(&path))
     }
 
     pub(super) fn count_bytes(&mut self, byte_count: u64) {

@@ -51,6 +51,13 @@ impl<'a> Session<'a> {
         }
         match self.receive(id, &mut incoming) {
             Ok(Closing::End(end)) => {
+                // A long upload is no way to keep rights.
+                if self.judge_anew()
+                    && let Err(refusal) = self.check_write(&path, write)
+                {
+                    incoming.discard();
+                    return Err(refusal.into());
+                }
                 let arrived = self.arrived(id, write, incoming, &end)?;
                 Ok(Waiting { id, path, arrived, registered })
             }

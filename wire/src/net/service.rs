@@ -41,9 +41,9 @@ pub struct Admission {
 pub struct Cutter(Arc<Slots>);
 
 impl Cutter {
-    /// Cuts every connection that was judged by the rules of a key (none: by those of everybody) for which `is_lost`;
-    /// gives how many. See [`SessionSlot::belongs_to`].
-    pub fn cut_where(&self, is_lost: impl Fn(Option<PublicKey>) -> bool) -> usize {
+    /// Cuts every connection that was judged by the rules of a key (none: by those of everybody), under a name where it has one,
+    /// for which `is_lost`; gives how many. See [`SessionSlot::belongs_to`].
+    pub fn cut_where(&self, is_lost: impl Fn(Option<PublicKey>, Option<&str>) -> bool) -> usize {
         self.0.cut_where(&is_lost)
     }
 }

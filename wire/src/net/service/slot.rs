@@ -145,10 +145,11 @@ impl Slots {
 
     /// Cuts every session that is judged by the rules of somebody for whom `is_lost`; gives how many. Who is not in yet
     /// has nothing to lose, and is to hear why he is not let in.
-    pub(super) fn cut_where(&self, is_lost: &dyn Fn(Option<PublicKey>) -> bool) -> usize {
+    pub(super) fn cut_where(&self, is_lost: &dyn Fn(Option<PublicKey>, Option<&str>) -> bool) -> usize {
         let state = self.lock();
         let sessions = state.sessions.values().filter(|held| held.role.is_in());
-        let lost = sessions.filter(|held| held.owner.is_some_and(is_lost));
+        let lost =
+            sessions.filter(|held| held.owner.is_some_and(|owner| is_lost(owner, held.who.as_deref())));
         lost.map(|held| held.closer.abort()).count()
     }
 

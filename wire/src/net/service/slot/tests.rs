@@ -193,8 +193,8 @@ fn the_sessions_of_a_lost_key_are_cut_and_no_others() {
     // Who is not in yet: another key with the invitation that somebody used just now, which is to be told so.
     let opening = world.comes("192.0.2.1");
     world.slot(opening).belongs_to(keys[0]);
-    assert_eq!(world.slots.cut_where(&|key| key == keys[0]), 1);
-    assert_eq!(world.slots.cut_where(&|key| key.is_none()), 1);
+    assert_eq!(world.slots.cut_where(&|key, _| key == keys[0]), 1);
+    assert_eq!(world.slots.cut_where(&|key, _| key.is_none()), 1);
     for (index, is_cut) in [(0, true), (1, false), (2, true), (3, false), (4, false)] {
         let (_, _, dialled) = &world.slots_held[index];
         dialled.set_nonblocking(true).unwrap();
