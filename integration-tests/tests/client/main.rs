@@ -27,6 +27,7 @@ mod local_files;
 mod flipping_folders;
 mod resuming;
 mod differences;
+mod updates;
 mod damaged_partials;
 mod cuts;
 mod many_sources;
