@@ -9,6 +9,7 @@ use wire::digest::Digest;
 const RECURSIVE: KnownOption = KnownOption::flag(&["-r", "--recursive"]);
 const NEW: KnownOption = KnownOption::flag(&["--new"]);
 const REPLACE: KnownOption = KnownOption::flag(&["--replace"]);
+const DRY_RUN: KnownOption = KnownOption::flag(&["--dry-run"]);
 const IF_DIGEST: KnownOption = KnownOption::valued(&["--if-digest"]);
 
 /// A command with its arguments, as they were typed.
@@ -16,7 +17,7 @@ const IF_DIGEST: KnownOption = KnownOption::valued(&["--if-digest"]);
 pub(crate) enum Command {
     Connect(Destination),
     List { folder: Option<String>, recursive: bool },
-    Read { paths: Vec<String>, local: Option<String>, recursive: bool },
+    Read { paths: Vec<String>, local: Option<String>, terms: ReadTerms },
     Write { locals: Vec<String>, path: Option<String>, terms: WriteTerms },
     Rename { path: String, to: String, replace: bool },
     Delete { paths: Vec<String>, recursive: bool },
@@ -33,6 +34,8 @@ impl Command {
     /// What is needed to go on where it was broken off.
     pub(crate) fn resumption(&self) -> Resumption {
         match self {
+            Self::Read { terms: ReadTerms { dry_run: true, .. }, .. }
+            | Self::Write { terms: WriteTerms { dry_run: true, .. }, .. } => Resumption::None,
             Self::Read { local, .. } if local.as_deref() != Some("-") => Resumption::Repeat,
             Self::Write { locals, .. } if locals.iter().any(|local| local == "-") => Resumption::Feed,
             Self::Write { .. } => Resumption::Repeat,
@@ -52,11 +55,21 @@ pub(crate) enum Resumption {
     Feed,
 }
 
+/// On which terms a file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ReadTerms {
+    pub(crate) recursive: bool,
+    /// Say what would move, and move nothing.
+    pub(crate) dry_run: bool,
+}
+
 /// On which terms a file is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WriteTerms {
     pub(crate) recursive: bool,
     pub(crate) new: bool,
+    /// Say what would move, and move nothing.
+    pub(crate) dry_run: bool,
     pub(crate) if_digest: Option<Digest>,
 }
 
@@ -74,11 +87,16 @@ struct Word {
 const WORDS: &[Word] = &[
     Word { names: &["connect"], options: &[], usage: "CONNECT host port | ioe://line", build: connect },
     Word { names: &["list", "ls"], options: &[RECURSIVE], usage: "LIST [-r] [folder]", build: list },
-    Word { names: &["read", "get"], options: &[RECURSIVE], usage: "READ [-r] path [local]", build: read },
+    Word {
+        names: &["read", "get"],
+        options: &[RECURSIVE, DRY_RUN],
+        usage: "READ [-r] [--dry-run] path [local]",
+        build: read,
+    },
     Word {
         names: &["write", "put"],
-        options: &[RECURSIVE, NEW, IF_DIGEST],
-        usage: "WRITE [-r] [--new] [--if-digest D] local [path]",
+        options: &[RECURSIVE, NEW, DRY_RUN, IF_DIGEST],
+        usage: "WRITE [-r] [--new] [--if-digest D] [--dry-run] local [path]",
         build: write,
     },
     Word {
@@ -189,6 +207,10 @@ impl Arguments {
         self.options.has("-r")
     }
 
+    fn is_dry_run(&self) -> bool {
+        self.options.has("--dry-run")
+    }
+
     /// Sources and, where there is more than one operand, a target behind them.
     fn with_target(&self) -> Option<(Vec<String>, Option<String>)> {
         match self.texts.as_slice() {
@@ -215,7 +237,8 @@ fn list(arguments: &Arguments) -> Built {
 
 fn read(arguments: &Arguments) -> Built {
     let (paths, local) = arguments.with_target()?;
-    Some(Ok(Command::Read { paths, local, recursive: arguments.is_recursive() }))
+    let terms = ReadTerms { recursive: arguments.is_recursive(), dry_run: arguments.is_dry_run() };
+    Some(Ok(Command::Read { paths, local, terms }))
 }
 
 fn write(arguments: &Arguments) -> Built {
@@ -227,8 +250,8 @@ fn write(arguments: &Arguments) -> Built {
         Some((_, digest)) => digest,
         None => None,
     };
-    let terms =
-        WriteTerms { recursive: arguments.is_recursive(), new: arguments.options.has("--new"), if_digest };
+    let (recursive, new) = (arguments.is_recursive(), arguments.options.has("--new"));
+    let terms = WriteTerms { recursive, new, dry_run: arguments.is_dry_run(), if_digest };
     let (locals, path) = arguments.with_target()?;
     Some(Ok(Command::Write { locals, path, terms }))
 }
@@ -282,7 +305,7 @@ mod tests {
         let expected = Command::Read {
             paths: texts(&["my song.mp3"]),
             local: Some("copy.mp3".into()),
-            recursive: false,
+            terms: ReadTerms::default(),
         };
         for line in
             ["READ,my song.mp3,copy.mp3", "get \"my song.mp3\" copy.mp3", "rEaD 'my song.mp3' copy.mp3"]
@@ -312,7 +335,7 @@ mod tests {
 
     #[test]
     fn wrong_usage_says_the_right_one() {
-        assert_eq!(failure("READ").message, "usage: READ [-r] path [local]");
+        assert_eq!(failure("READ").message, "usage: READ [-r] [--dry-run] path [local]");
         assert_eq!(failure("RENAME a").code, Code::Usage);
         assert_eq!(failure("LIST a b").code, Code::Usage);
         assert_eq!(failure("QUIT now").code, Code::Usage);
@@ -346,11 +369,13 @@ mod tests {
     fn write_keeps_its_terms() {
         let digest = "ab".repeat(32);
         let Command::Write { locals, path, terms } =
-            command(&format!("put -r --new --if-digest {digest} a b c/"))
+            command(&format!("put -r --new --dry-run --if-digest {digest} a b c/"))
         else {
             panic!("no WRITE");
         };
         assert_eq!((locals, path), (texts(&["a", "b"]), Some("c/".into())));
-        assert!(terms.recursive && terms.new && terms.if_digest == Digest::from_hex(&digest));
+        assert!(
+            terms.recursive && terms.new && terms.dry_run && terms.if_digest == Digest::from_hex(&digest)
+        );
     }
 }

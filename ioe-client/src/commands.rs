@@ -4,6 +4,8 @@
 
 mod read;
 mod write;
+mod rehearse;
+mod likeness;
 mod remove;
 mod list;
 mod names;
@@ -25,7 +27,7 @@ pub(crate) fn run(client: &mut Client, command: &Command, cancel: &Cancel) -> Re
         Command::Connect(destination) => connect(client, destination, cancel),
         Command::List { folder, recursive } => list::list(client, folder.as_deref(), *recursive),
         Command::Search { words } => list::search(client, words),
-        Command::Read { paths, local, recursive } => read::run(client, paths, local.as_deref(), *recursive),
+        Command::Read { paths, local, terms } => read::run(client, paths, local.as_deref(), *terms),
         Command::Write { locals, path, terms } => write::run(client, locals, path.as_deref(), *terms),
         Command::Rename { path, to, replace } => rename(client, path, to, *replace),
         Command::Delete { paths, recursive } => remove::run(client, paths, *recursive),

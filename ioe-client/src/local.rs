@@ -39,12 +39,15 @@ pub(crate) fn at(dir: &Path, text: &str) -> PathBuf {
     if dir == Path::new(".") { PathBuf::from(text) } else { dir.join(text) }
 }
 
-/// Where `text`, or nothing, says that files are to land. A folder is made only where `text` ends in `/`.
-pub(crate) fn target(dir: &Path, text: Option<&str>) -> io::Result<Target> {
+/// Where `text`, or nothing, says that files are to land. A folder is made only where `text` ends in `/`, and not where it is
+/// only asked (`is_made`: false).
+pub(crate) fn target(dir: &Path, text: Option<&str>, is_made: bool) -> io::Result<Target> {
     let Some(text) = text else { return Ok(Target::Into(at(dir, "."))) };
     let path = at(dir, text);
     if text.ends_with('/') {
-        fs::create_dir_all(&path)?;
+        if is_made {
+            fs::create_dir_all(&path)?;
+        }
         return Ok(Target::Into(path));
     }
     Ok(if path.is_dir() { Target::Into(path) } else { Target::Exactly(path) })
@@ -225,9 +228,9 @@ mod tests {
     fn a_target_is_a_folder_when_it_says_so_or_is_one() {
         let place = tree();
         let dir = place.path();
-        assert_eq!(target(dir, Some("a")).unwrap(), Target::Into(dir.join("a")));
-        assert_eq!(target(dir, Some("c")).unwrap(), Target::Exactly(dir.join("c")));
-        assert_eq!(target(dir, Some("c/d/")).unwrap(), Target::Into(dir.join("c/d/")));
+        assert_eq!(target(dir, Some("a"), true).unwrap(), Target::Into(dir.join("a")));
+        assert_eq!(target(dir, Some("c"), true).unwrap(), Target::Exactly(dir.join("c")));
+        assert_eq!(target(dir, Some("c/d/"), true).unwrap(), Target::Into(dir.join("c/d/")));
         assert!(dir.join("c/d").is_dir());
         assert_eq!(shown(&at(Path::new("."), "x")), "x");
         assert_eq!(shown(Path::new("./x")), "x");

@@ -8,7 +8,7 @@ mod json;
 pub(crate) use bars::Bars;
 
 use crate::failure::{Code, Failure};
-use json::{ChangeLine, ConnectLine, SourceObject, StatLine, TopicLine, TransferLine};
+use json::{ChangeLine, ConnectLine, RehearsalLine, SourceObject, StatLine, TopicLine, TransferLine};
 use program::escape::{Escaped, for_log};
 use program::output::Output;
 use program::quantity;
@@ -51,6 +51,16 @@ pub(crate) struct Transferred<'a> {
     /// Who brought how many bytes, where several ends were asked.
     pub(crate) sources: Option<Vec<(String, u64)>>,
     pub(crate) time: Duration,
+}
+
+/// One file that would be transferred.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rehearsal<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) path: &'a str,
+    pub(crate) local: &'a str,
+    pub(crate) byte_count: u64,
+    pub(crate) reused: u64,
 }
 
 /// A command, as HELP shows it.
@@ -170,8 +180,11 @@ impl Report {
             return self.output.line(json_line(&line));
         }
         let size = quantity::size(byte_count);
-        let kept =
-            if reused > 0 { format!(", {} of it was there", quantity::size(reused)) } else { String::new() };
+        let kept = match reused {
+            0 => String::new(),
+            all if all == byte_count => ", all of it was there".to_owned(),
+            some => format!(", {} of it was there", quantity::size(some)),
+        };
         let (from, word, to) =
             if command == "read" { (path, "received", local) } else { (local, "written", path) };
         if from == to {
@@ -179,6 +192,20 @@ impl Report {
         } else {
             self.output.line(format_args!("{word} {} as {}, {size}{kept}", Escaped(from), Escaped(to)));
         }
+    }
+
+    /// What would be transferred, where nothing is.
+    pub(crate) fn rehearsed(&self, would: Rehearsal<'_>) {
+        let Rehearsal { command, path, local, byte_count, reused } = would;
+        let moved = byte_count.saturating_sub(reused);
+        if self.style.is_json {
+            let (resumed_from, dry_run) = (reused, true);
+            let line = RehearsalLine { command, path, local, byte_count, resumed_from, dry_run };
+            return self.output.line(json_line(&line));
+        }
+        let (word, what) = if command == "read" { ("receive", path) } else { ("send", local) };
+        let (moved, all) = (quantity::size(moved), quantity::size(byte_count));
+        self.output.line(format_args!("would {word} {}, {moved} of {all}", Escaped(what)));
     }
 
     /// Something was renamed, deleted or made.

@@ -3,6 +3,7 @@
 //! A large file of which something is here already is fetched piece by piece, and only the pieces that differ; any
 //! other is read as a whole. Must not know who wants it.
 
+mod rehearse;
 mod many;
 mod gather;
 mod stream;
@@ -14,6 +15,7 @@ mod error;
 pub use error::FetchError;
 pub use gather::{Gathered, NoSupply, SOURCES_MAX, Source, SourceShare, Supply, Wanted, gather};
 pub use many::{Brought, FetchOutcome, fetch_many};
+pub use rehearse::{FetchRehearsal, rehearse_fetching};
 pub use stream::fetch_to;
 
 use crate::folder::Folder;

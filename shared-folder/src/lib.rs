@@ -11,6 +11,7 @@ pub mod failure;
 pub mod fetch;
 pub mod send;
 pub mod lane;
+pub mod compare;
 pub mod remote;
 pub mod incoming;
 pub mod catalogue;

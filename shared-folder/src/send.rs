@@ -4,6 +4,7 @@
 //! A small file goes out with its request; a large one waits for `ready`, and of it only the pieces go out that
 //! the other end does not have. Must not know who wants it.
 
+mod rehearse;
 mod many;
 mod pipe;
 mod large;
@@ -14,6 +15,7 @@ mod error;
 pub use error::SendError;
 pub use many::{SendOutcome, send_many};
 pub use pipe::send_pipe;
+pub use rehearse::{SendRehearsal, rehearse_sending};
 pub use source::Source;
 
 use crate::remote::{Recovery, Remote, RemoteError, Session, Watch};
@@ -43,6 +45,20 @@ pub struct Outgoing {
     pub source: PathBuf,
     /// Where it goes.
     pub destination: Destination,
+    /// What the other end seems to have of it.
+    pub likeness: Likeness,
+}
+
+/// What a listing of the other end lets expect of a file here: a hint where comparing is worth a hash, and nothing more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Likeness {
+    /// Nothing.
+    #[default]
+    None,
+    /// The same file has the name.
+    SameName,
+    /// The same file has another name.
+    OtherName,
 }
 
 /// A file that is safe at the other end.

@@ -12,7 +12,7 @@ use shared_folder::catalogue::Catalogue;
 use shared_folder::fetch::{Fetch, FetchTerms, fetch};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Cancel, Dialer, Listed, ListedName, Remote, RemoteError, Unwatched};
-use shared_folder::send::{Destination, Outgoing, send};
+use shared_folder::send::{Destination, Likeness, Outgoing, send};
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
@@ -170,7 +170,7 @@ impl Pair {
     fn write(&self, remote: &mut Remote) -> bool {
         let path = SharedPath::parse("out/up.bin").unwrap();
         let destination = Destination { path, new: false, if_digest: None };
-        let outgoing = Outgoing { source: self.local.join("up.bin"), destination };
+        let outgoing = Outgoing { source: self.local.join("up.bin"), destination, likeness: Likeness::None };
         send(remote, &outgoing, false, &Unwatched).is_ok()
     }
 

@@ -6,7 +6,7 @@
 )]
 
 use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
-use shared_folder::send::{Destination, Outgoing, send};
+use shared_folder::send::{Destination, Likeness, Outgoing, send};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn sections_are_no_longer_than_the_other_end_takes() {
     let mut remote =
         Remote::new(Dialer::new(address, hello, Duration::from_secs(20)), Cancel::new().unwrap());
     let destination = Destination { path: SharedPath::parse("a").unwrap(), new: false, if_digest: None };
-    let outgoing = Outgoing { source: local.path().to_owned(), destination };
+    let outgoing = Outgoing { source: local.path().to_owned(), destination, likeness: Likeness::None };
     let sent = send(&mut remote, &outgoing, false, &Unwatched);
     remote.abandon();
     assert_eq!(taking.join().unwrap(), [1000, 1000, 1000, 500]);

@@ -12,7 +12,9 @@ use shared_folder::folder::{Folder, FolderError};
 use shared_folder::incoming::LandingError;
 use shared_folder::lane::{Jobs, LaneEnd};
 use shared_folder::remote::{Cancel, Dialer, Remote, RemoteError, Unwatched, Watch};
-use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, send, send_many, send_pipe};
+use shared_folder::send::{
+    Destination, Likeness, Outgoing, SendError, SendOutcome, send, send_many, send_pipe,
+};
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -91,7 +93,7 @@ impl Pair {
     fn outgoing(&self, name: &str) -> Outgoing {
         let path = SharedPath::parse(name).unwrap();
         let destination = Destination { path, new: false, if_digest: None };
-        Outgoing { source: self.local.path().join(name), destination }
+        Outgoing { source: self.local.path().join(name), destination, likeness: Likeness::None }
     }
 }
 

@@ -28,6 +28,7 @@ mod flipping_folders;
 mod resuming;
 mod differences;
 mod updates;
+mod unchanged;
 mod damaged_partials;
 mod cuts;
 mod many_sources;

@@ -17,13 +17,13 @@ const LINES: &[HelpLine] = &[
         example: "LIST music",
     },
     HelpLine {
-        usage: "READ [-r] path... [local]  (get)",
-        text: "downloads and verifies; globs, -r for folders, - as local is standard output",
+        usage: "READ [-r] [--dry-run] path... [local]  (get)",
+        text: "downloads and verifies; globs, -r for folders, - is standard output",
         example: "READ music/*.mp3 songs/",
     },
     HelpLine {
-        usage: "WRITE [-r] [--new] [--if-digest D] local... [path]  (put)",
-        text: "uploads; - is standard input; --new replaces nothing, --if-digest only D",
+        usage: "WRITE [-r] [--new] [--if-digest D] [--dry-run] local... [path]  (put)",
+        text: "uploads; --new replaces nothing, --if-digest only D; --dry-run: only says",
         example: "WRITE \"my song.mp3\" music/",
     },
     HelpLine {

@@ -1,8 +1,10 @@
 //! READ: files from the other end to here.
 
 use super::names::{Named, all_below, find};
+use super::rehearse::{self, Reads};
 use super::{Failures, whole};
 use crate::client::Client;
+use crate::command::ReadTerms;
 use crate::failure::{Code, Failure, not_connected};
 use crate::local::{self, Target, joined};
 use crate::pattern::Pattern;
@@ -27,10 +29,11 @@ pub(super) fn run(
     client: &mut Client,
     texts: &[String],
     local: Option<&str>,
-    recursive: bool,
+    terms: ReadTerms,
 ) -> Result<(), Code> {
+    let ReadTerms { recursive, dry_run } = terms;
     if local == Some("-") {
-        return to_output(client, texts, recursive);
+        return to_output(client, texts, terms);
     }
     let mut failures = Failures::default();
     let mut wanted = Vec::new();
@@ -52,7 +55,7 @@ pub(super) fn run(
         return failures.into_result();
     }
     let is_one = texts.len() == 1 && wanted.len() == 1;
-    let place = match Place::find(&client.config.dir, local, is_one) {
+    let place = match Place::find(&client.config.dir, local, (is_one, dry_run)) {
         Ok(place) => place,
         Err(failure) => return Err(client.failed(COMMAND, local, &failure)),
     };
@@ -60,9 +63,14 @@ pub(super) fn run(
     for named in &wanted {
         batch.add(client, named, recursive).unwrap_or_else(|code| failures.add(code));
     }
-    client.underway.continuation = continuation(client, &wanted, local, &batch.place);
-    batch.make_folders(client, &mut failures);
-    batch.run(client, &mut failures);
+    if dry_run {
+        let Batch { place: Place { folder, path, .. }, files, .. } = batch;
+        rehearse::read(client, Reads { folder, path, files }, &mut failures);
+    } else {
+        client.underway.continuation = continuation(client, &wanted, local, &batch.place);
+        batch.make_folders(client, &mut failures);
+        batch.run(client, &mut failures);
+    }
     tell_untakeable(client, &mut failures);
     failures.into_result()
 }
@@ -96,14 +104,15 @@ fn tell_untakeable(client: &Client, failures: &mut Failures) {
 
 /// The local folder in which files land, and the name that a single one gets.
 struct Place {
-    folder: Folder,
+    /// None where nothing is to be moved, and there is none yet.
+    folder: Option<Folder>,
     path: PathBuf,
     name: Option<String>,
 }
 
 impl Place {
-    fn find(dir: &Path, text: Option<&str>, is_one: bool) -> Result<Self, Failure> {
-        let target = local::target(dir, text).map_err(|error| Failure::of_local(&error))?;
+    fn find(dir: &Path, text: Option<&str>, (is_one, dry_run): (bool, bool)) -> Result<Self, Failure> {
+        let target = local::target(dir, text, !dry_run).map_err(|error| Failure::of_local(&error))?;
         let (path, name) = match target {
             Target::Into(path) => (path, None),
             Target::Exactly(_) if !is_one => {
@@ -117,8 +126,12 @@ impl Place {
                 (parent.to_owned(), Some(name))
             }
         };
-        let folder = Folder::open(&path)
-            .map_err(|error| Failure::local(format!("the local folder {}: {error}", local::shown(&path))))?;
+        let is_to_come = dry_run && text.is_some_and(|text| text.ends_with('/')) && !path.exists();
+        let open = || {
+            Folder::open(&path)
+                .map_err(|error| Failure::local(format!("the local folder {}: {error}", local::shown(&path))))
+        };
+        let folder = if is_to_come { None } else { Some(open()?) };
         Ok(Self { folder, path, name })
     }
 
@@ -194,13 +207,14 @@ impl Batch {
 
     /// Folders come before what is in them; a file's folder is made even if nobody named it.
     fn make_folders(&mut self, client: &Client, failures: &mut Failures) {
+        let Some(here) = &self.place.folder else { return };
         let mut made = HashSet::new();
         let of_files = self.files.iter().filter_map(|file| file.target.folder());
         for folder in std::mem::take(&mut self.folders).into_iter().chain(of_files) {
             if made.contains(&folder) {
                 continue;
             }
-            if let Err(error) = self.place.folder.make_folders(&folder) {
+            if let Err(error) = here.make_folders(&folder) {
                 let failure = Failure::local(format!("the local folder cannot be made: {error}"));
                 failures.add(client.failed(COMMAND, Some(&self.place.shown(&folder)), &failure));
             }
@@ -216,7 +230,7 @@ impl Batch {
         let others = client.others();
         let first = client.address().filter(|_| !others.is_empty()).map(ToString::to_string);
         let (remote, report, here) = client.parts();
-        let Some(remote) = remote else { return };
+        let (Some(remote), Some(folder)) = (remote, &place.folder) else { return };
         let bars = report.bars(files.len(), Some(byte_count));
         let total = bars.as_ref().map(|bars| bars.total());
         let watch: &dyn Watch = total.as_ref().map_or(&Unwatched, |total| total);
@@ -232,7 +246,7 @@ impl Batch {
                 None => print(),
             }
         };
-        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &others, &place.folder, jobs, watch);
+        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &others, folder, jobs, watch);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
         if left > 0 {
             report.note(format_args!("files that were not tried or not completed: {left}"));
@@ -293,7 +307,7 @@ fn local_name(name: &str) -> Result<SharedPath, Failure> {
 }
 
 /// One file to standard output, as its bytes come.
-fn to_output(client: &mut Client, texts: &[String], recursive: bool) -> Result<(), Code> {
+fn to_output(client: &mut Client, texts: &[String], terms: ReadTerms) -> Result<(), Code> {
     let [text] = texts else {
         return Err(client.failed(
             COMMAND,
@@ -301,8 +315,15 @@ fn to_output(client: &mut Client, texts: &[String], recursive: bool) -> Result<(
             &Failure::usage("only one file can be written to standard output"),
         ));
     };
-    if recursive || client.report.is_json() {
-        let text = if recursive { "a folder" } else { "a file between JSON results" };
+    if terms.dry_run {
+        return Err(client.failed(
+            COMMAND,
+            None,
+            &Failure::usage("--dry-run is for files, not for standard output"),
+        ));
+    }
+    if terms.recursive || client.report.is_json() {
+        let text = if terms.recursive { "a folder" } else { "a file between JSON results" };
         let failure = Failure::usage(format!("{text} cannot be written to standard output"));
         return Err(client.failed(COMMAND, None, &failure));
     }

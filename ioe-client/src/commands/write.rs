@@ -1,6 +1,6 @@
 //! WRITE: local files to the other end.
 
-use super::{Failures, whole};
+use super::{Failures, likeness, rehearse, whole};
 use crate::client::Client;
 use crate::command::WriteTerms;
 use crate::failure::{Code, Failure, not_connected};
@@ -10,7 +10,9 @@ use crate::render::{Report, Transferred};
 use crate::transfers::{Done, Item, Work, transfer};
 use program::typed::quote;
 use shared_folder::remote::{Repeat, Unwatched, Watch};
-use shared_folder::send::{Destination, Outgoing, SendError, SendOutcome, Sent, send_many, send_pipe};
+use shared_folder::send::{
+    Destination, Likeness, Outgoing, SendError, SendOutcome, Sent, send_many, send_pipe,
+};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,8 +53,10 @@ pub(super) fn run(
         Ok(target) => target,
         Err(failure) => return Err(client.failed(COMMAND, path, &failure)),
     };
-    client.underway.continuation = continuation(&client.config.dir, &sources, path, (&target, terms));
-    let mut batch = Batch { target, terms, files: Vec::new(), folders: Vec::new(), special_count: 0 };
+    if !terms.dry_run {
+        client.underway.continuation = continuation(&client.config.dir, &sources, path, (&target, terms));
+    }
+    let mut batch = Batch::new(target, terms);
     for source in sources {
         batch.add(client, &source, &mut failures);
     }
@@ -160,10 +164,17 @@ struct Batch {
     terms: WriteTerms,
     files: Vec<(Outgoing, u64)>,
     folders: Vec<SharedPath>,
+    /// Where each folder that was named goes; none is the share's root.
+    tops: Vec<Option<SharedPath>>,
     special_count: u64,
 }
 
 impl Batch {
+    fn new(target: Place, terms: WriteTerms) -> Self {
+        let (files, folders, tops) = (Vec::new(), Vec::new(), Vec::new());
+        Self { target, terms, files, folders, tops, special_count: 0 }
+    }
+
     fn add(&mut self, client: &Client, source: &Path, failures: &mut Failures) {
         if let Err(failure) = self.try_add(client, source, failures) {
             failures.add(client.failed(COMMAND, Some(&local::shown(source)), &failure));
@@ -192,7 +203,8 @@ impl Batch {
     fn add_file(&mut self, source: PathBuf, name: &str, byte_count: u64) -> Result<(), Failure> {
         let path = self.target.path(name)?;
         let destination = Destination { path, new: self.terms.new, if_digest: self.terms.if_digest };
-        self.files.push((Outgoing { source, destination }, byte_count));
+        let likeness = Likeness::default();
+        self.files.push((Outgoing { source, destination, likeness }, byte_count));
         if self.files.len() > ITEMS_MAX { Err(too_many()) } else { Ok(()) }
     }
 
@@ -203,6 +215,11 @@ impl Batch {
         top: &str,
         failures: &mut Failures,
     ) -> Result<(), Failure> {
+        self.tops.push(if top.is_empty() {
+            self.target.folder.clone()
+        } else {
+            Some(self.target.path(top)?)
+        });
         let start = if top.is_empty() { 0 } else { top.len() + 1 };
         local::walk(source, top, &mut |below| {
             match below {
@@ -231,6 +248,10 @@ impl Batch {
                 .report
                 .note(format_args!("links to folders, devices and the like that are not sent: {count}"));
         }
+        self.find_likenesses(client);
+        if self.terms.dry_run {
+            return self.rehearse(client, failures);
+        }
         if self.target.is_to_be_made {
             self.folders.extend(self.target.folder.clone());
         }
@@ -248,6 +269,33 @@ impl Batch {
             }
             Err(failure) => failures.add(client.failed(COMMAND, None, &failure)),
         }
+    }
+
+    /// What is the same at the other end is only worth looking for where it may be replaced.
+    fn find_likenesses(&mut self, client: &mut Client) {
+        if self.terms.new || self.terms.if_digest.is_some() {
+            return;
+        }
+        if let Ok(remote) = client.remote() {
+            self.tops.iter().for_each(|top| likeness::find(remote, top.as_ref(), &mut self.files));
+        }
+    }
+
+    /// A folder that is missing and would not be made is missed by each file in it.
+    fn rehearse(self, client: &mut Client, failures: &mut Failures) {
+        let Self { target, files, .. } = self;
+        if let Some(folder) = target.folder.as_ref().filter(|_| !target.is_to_be_made) {
+            let missing = || Failure::new(Code::Remote(ErrorCode::NotFound), "the folder does not exist");
+            let failure = match is_folder(client, folder) {
+                Ok(true) => None,
+                Ok(false) => Some(missing()),
+                Err(failure) => Some(failure),
+            };
+            if let Some(failure) = failure {
+                return failures.add(client.failed(COMMAND, Some(folder.as_str()), &failure));
+            }
+        }
+        rehearse::write(client, files, failures);
     }
 
     fn send(self, client: &mut Client, failures: &mut Failures) {
@@ -327,6 +375,10 @@ fn from_input(client: &mut Client, path: Option<&str>, terms: WriteTerms) -> Res
     };
     if client.input_holds_commands {
         let failure = Failure::usage("standard input holds the commands: give the upload by --cmd");
+        return Err(client.failed(COMMAND, path, &failure));
+    }
+    if terms.dry_run {
+        let failure = Failure::usage("--dry-run is for files, not for standard input");
         return Err(client.failed(COMMAND, path, &failure));
     }
     let begun = Instant::now();

@@ -27,6 +27,17 @@ pub(super) struct TransferLine<'a> {
     pub(super) sources: Option<Vec<SourceObject>>,
 }
 
+/// A file that would be read or written.
+#[derive(Serialize)]
+pub(super) struct RehearsalLine<'a> {
+    pub(super) command: &'static str,
+    pub(super) path: &'a str,
+    pub(super) local: &'a str,
+    pub(super) byte_count: u64,
+    pub(super) resumed_from: u64,
+    pub(super) dry_run: bool,
+}
+
 /// How much of a file one end brought.
 #[derive(Serialize)]
 pub(super) struct SourceObject {

@@ -2,8 +2,9 @@
 
 use super::gather::{Gathered, NoSupply, Source, SourceShare, Wanted, gather};
 use super::whole::{ask_whole, receive_whole};
-use super::{Fetch, FetchError, Fetched, fetch};
-use crate::folder::Folder;
+use super::{Fetch, FetchError, FetchTerms, Fetched, changed, fetch};
+use crate::compare::{compare, looks_same, same_digest};
+use crate::folder::{Folder, OpenFile};
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
 use crate::remote::{Cancel, Dialer, Recovery, Remote, RemoteError, Repeat, Retry, Session, Watch};
 use wire::digest::Digest;
@@ -22,7 +23,8 @@ pub struct Brought {
 }
 
 /// Fetches jobs until there are no more: small files pipelined, and watched together by `watch`; large ones alone, from
-/// the `others` too that have the same content.
+/// the `others` too that have the same content. Of what seems to be the same here only the digest is asked for, and nothing is fetched
+/// where it is.
 pub fn fetch_many<Job: AsRef<Fetch>>(
     remote: &mut Remote,
     others: &[Dialer],
@@ -31,18 +33,28 @@ pub fn fetch_many<Job: AsRef<Fetch>>(
     watch: &dyn Watch,
 ) -> LaneEnd {
     let retry = remote.retry();
-    Lane::new(remote, Downloads { others, folder, watch, retry }, jobs).run()
+    let own = folder.without_links();
+    Lane::new(remote, Downloads { others, folder, own, watch, retry }, jobs).run()
 }
 
 struct Downloads<'a> {
     others: &'a [Dialer],
     folder: &'a Folder,
+    /// The same, without what links lead to.
+    own: Folder,
     watch: &'a dyn Watch,
     retry: Retry,
 }
 
+/// What was asked for a small file.
+enum Question {
+    Read(u64),
+    /// The digest, and the file here.
+    Digest(u64, OpenFile),
+}
+
 impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
-    type Ticket = u64;
+    type Ticket = Question;
     type Output = Brought;
     type Error = FetchError;
 
@@ -51,19 +63,39 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         128 + 2 * job.as_ref().source.as_str().len()
     }
 
-    fn ask(&mut self, session: &mut Session, job: &Job) -> Result<Asked<u64>, FetchError> {
-        if job.as_ref().entry.byte_count.get() > PIECE_BYTES {
+    fn ask(&mut self, session: &mut Session, job: &Job) -> Result<Asked<Question>, FetchError> {
+        let fetch = job.as_ref();
+        if fetch.entry.byte_count.get() > PIECE_BYTES {
             return Ok(Asked::Alone);
         }
-        Ok(Asked::Sent(ask_whole(session, &job.as_ref().source, job.as_ref().terms.version)?))
+        Ok(Asked::Sent(match self.lookalike(fetch) {
+            Some(here) => Question::Digest(session.ask_stat(Some(&fetch.source), true)?, here),
+            None => Question::Read(ask_whole(session, &fetch.source, fetch.terms.version)?),
+        }))
     }
 
-    fn answer(&mut self, session: &mut Session, id: u64, job: &Job) -> FetchOutcome {
-        let watched = (self.watch, &mut self.retry);
-        receive_whole(session, id, job.as_ref(), self.folder, watched).map(Brought::from)
+    fn answer(&mut self, session: &mut Session, question: Question, job: &Job) -> FetchOutcome {
+        let (id, here) = match question {
+            Question::Digest(id, here) => (id, here),
+            Question::Read(id) => {
+                let watched = (self.watch, &mut self.retry);
+                return receive_whole(session, id, job.as_ref(), self.folder, watched).map(Brought::from);
+            }
+        };
+        let found = session.found(id, Some(&job.as_ref().source), self.watch)?;
+        // A file that is another one after all starts over, alone, and is fetched.
+        let digest = same_digest(&here, &found, self.watch).ok_or_else(changed)?;
+        Ok(self.kept(here.status.byte_count, digest, self.watch))
     }
 
     fn alone(&mut self, remote: &mut Remote, (job, _): (&Job, bool), watch: &dyn Watch) -> FetchOutcome {
+        let fetched = job.as_ref();
+        let is_large = fetched.entry.byte_count.get() > PIECE_BYTES;
+        if let Some(here) = self.lookalike(fetched).filter(|_| is_large)
+            && let Some(digest) = compare(remote, &fetched.source, &here, watch)
+        {
+            return Ok(self.kept(here.status.byte_count, digest, watch));
+        }
         match self.content(remote, job.as_ref(), watch) {
             Some((digest, cancel)) => self.gathered(remote, (job.as_ref(), digest), (watch, &cancel)),
             None => fetch(remote, self.folder, job.as_ref(), watch).map(Brought::from),
@@ -87,6 +119,21 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
 }
 
 impl Downloads<'_> {
+    /// What has the name here, where it may well be the very file.
+    fn lookalike(&self, fetch: &Fetch) -> Option<OpenFile> {
+        if fetch.terms != FetchTerms::default() {
+            return None;
+        }
+        let here = self.own.open_file(&fetch.target).ok()?;
+        looks_same(&here.status, &fetch.entry).then_some(here)
+    }
+
+    /// A file that was here already, byte for byte.
+    fn kept(&self, byte_count: u64, digest: Digest, watch: &dyn Watch) -> Brought {
+        watch.reused(byte_count);
+        Fetched { byte_count, digest, reused: byte_count }.into()
+    }
+
     /// What the file has to be for others to have it, too: large, with a digest that the first end tells.
     fn content(&self, remote: &mut Remote, fetch: &Fetch, watch: &dyn Watch) -> Option<(Digest, Cancel)> {
         if self.others.is_empty() || fetch.entry.byte_count.get() <= PIECE_BYTES {

@@ -123,7 +123,7 @@ impl Session {
         self.found(id, path, watch)
     }
 
-    pub(super) fn ask_stat(
+    pub(crate) fn ask_stat(
         &mut self,
         path: Option<&SharedPath>,
         with_digest: bool,
@@ -131,7 +131,7 @@ impl Session {
         self.ask(&Stat { path: path.map(text), digest: None, with_digest })
     }
 
-    pub(super) fn found(
+    pub(crate) fn found(
         &mut self,
         id: u64,
         path: Option<&SharedPath>,

@@ -1,19 +1,23 @@
 //! Sending a large file: ask, compare with what the other end has, send what differs.
 
-use super::{Attempts, SendError, Sent, Source, await_written, doubted, request};
+use super::{Attempts, Likeness, SendError, Sent, Source, await_written, doubted, request};
+use crate::compare;
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::digest::{Digest, PieceValue, piece_count, piece_value};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
 use wire::message::reply::{Base, Ready};
+use wire::message::request::Write;
 use wire::message::{Abort, ByteCount, End, Reply};
 
 impl Attempts<'_> {
     pub(super) fn large(&mut self, source: &Source) -> Result<Sent, SendError> {
+        let announced = self.announced(source);
         let session = self.remote.session()?;
         let base_wanted = source.byte_count > PIECE_BYTES;
-        let id = session.ask(&request(Some(source), &self.outgoing.destination, base_wanted))?;
+        let write = request(Some(source), &self.outgoing.destination, base_wanted);
+        let id = session.ask(&Write { digest: announced, ..write })?;
         let base = match await_ready(session, id, Some(source), self.watch) {
             Err(SendError::Remote(error)) => return Err(self.refused(source, error)),
             other => other?,
@@ -25,6 +29,13 @@ impl Attempts<'_> {
             self.retry.advanced();
         }
         sent
+    }
+
+    /// By its digest the other end finds a file that it has under another name.
+    fn announced(&self, source: &Source) -> Option<Digest> {
+        let cancel = self.remote.cancel();
+        let is_hinted = self.outgoing.likeness == Likeness::OtherName && source.byte_count > PIECE_BYTES;
+        is_hinted.then(|| compare::digest_of(&source.opened, self.watch, &|| !cancel.is_cancelled()))?
     }
 
     /// A refusal before anything was sent; whether an earlier attempt caused it can only be told by the digest.

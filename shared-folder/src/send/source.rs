@@ -1,7 +1,7 @@
 //! A local file that is sent: opened once, and read where it is needed.
 
 use super::SendError;
-use crate::folder::{FolderError, Identity, Shape, Status, identity_of};
+use crate::folder::{FolderError, OpenFile, Shape, Status, identity_of};
 use crate::remote::Session;
 use rustix::fs::{Mode, OFlags, fstat};
 use rustix::io::Errno;
@@ -13,14 +13,13 @@ use wire::timestamp::Timestamp;
 /// An open regular file, with what was said of it when it was opened.
 #[derive(Debug)]
 pub struct Source {
-    pub(super) file: File,
+    pub(super) opened: OpenFile,
     /// Its length, in bytes.
     pub byte_count: u64,
     /// When its content last changed.
     pub modified: Timestamp,
     /// Whether its owner may run it.
     pub executable: bool,
-    identity: Identity,
 }
 
 impl Source {
@@ -35,8 +34,9 @@ impl Source {
         if status.shape != Shape::File {
             return Err(FolderError::NotAFile.into());
         }
-        let Status { byte_count, modified, executable, identity, .. } = status;
-        Ok(Self { file: File::from(handle), byte_count, modified, executable, identity })
+        let Status { byte_count, modified, executable, .. } = status;
+        let opened = OpenFile { file: File::from(handle), status };
+        Ok(Self { opened, byte_count, modified, executable })
     }
 
     /// Whether it goes out with its request.
@@ -47,7 +47,7 @@ impl Source {
 
     /// Whether what was read since it was opened may be a mixture of two versions.
     pub(super) fn has_changed(&self) -> Result<bool, SendError> {
-        Ok(!identity_of(&self.file)?.has_content_of(&self.identity))
+        Ok(!identity_of(&self.opened.file)?.has_content_of(&self.opened.status.identity))
     }
 
     /// Fills `target` from `offset` on; fewer bytes only at the file's end.
@@ -55,7 +55,7 @@ impl Source {
         let mut done = 0;
         while done < target.len() {
             let rest = target.get_mut(done..).unwrap_or_default();
-            match rustix::io::pread(&self.file, rest, offset + done as u64) {
+            match rustix::io::pread(&self.opened.file, rest, offset + done as u64) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(Errno::INTR) => {}

@@ -6,7 +6,7 @@ use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::Folder;
 use shared_folder::incoming::{Probe, Step};
 use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
-use shared_folder::send::{Destination, Outgoing, SendError, Sent, send};
+use shared_folder::send::{Destination, Likeness, Outgoing, SendError, Sent, send};
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -174,7 +174,7 @@ pub(crate) fn upload(address: SocketAddr, local: &Path, patience: Duration) -> R
     let mut remote =
         Remote::new(Dialer::new(Address::from(address), hello, patience), Cancel::new().unwrap());
     let destination = Destination { path: SharedPath::parse("file").unwrap(), new: false, if_digest: None };
-    let outgoing = Outgoing { source: local.to_owned(), destination };
+    let outgoing = Outgoing { source: local.to_owned(), destination, likeness: Likeness::None };
     send(&mut remote, &outgoing, false, &Unwatched)
 }
 
