@@ -168,6 +168,11 @@ pub struct Landed {
     pub identity: Identity,
 }
 
+/// Whether a landing at that name has begun and left something.
+pub(crate) fn is_begun(folder: &Folder, path: &SharedPath) -> bool {
+    folder.place(path).is_ok_and(|place| temporary::has_kept(place.folder.as_fd(), place.name))
+}
+
 /// A file on its way to its name.
 #[derive(Debug)]
 pub struct Incoming<'a> {

@@ -5,6 +5,7 @@ use super::whole::{ask_whole, receive_whole};
 use super::{Fetch, FetchError, FetchTerms, Fetched, changed, fetch};
 use crate::compare::{compare, looks_same, same_digest};
 use crate::folder::{Folder, OpenFile};
+use crate::incoming::is_begun;
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
 use crate::remote::{Cancel, Dialer, Recovery, Remote, RemoteError, Repeat, Retry, Session, Watch};
 use wire::digest::Digest;
@@ -91,7 +92,9 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
     fn alone(&mut self, remote: &mut Remote, (job, _): (&Job, bool), watch: &dyn Watch) -> FetchOutcome {
         let fetched = job.as_ref();
         let is_large = fetched.entry.byte_count.get() > PIECE_BYTES;
-        if let Some(here) = self.lookalike(fetched).filter(|_| is_large)
+        // What is left of an earlier transfer lands with the usual one, which moves nothing of what is here either.
+        let may_be_kept = is_large && !is_begun(self.folder, &fetched.target);
+        if let Some(here) = self.lookalike(fetched).filter(|_| may_be_kept)
             && let Some(digest) = compare(remote, &fetched.source, &here, watch)
         {
             return Ok(self.kept(here.status.byte_count, digest, watch));

@@ -36,6 +36,11 @@ pub fn learn_umask() {
     LazyLock::force(&UMASK);
 }
 
+/// Whether a landing there left something to continue.
+pub(super) fn has_kept(folder: BorrowedFd<'_>, name: &str) -> bool {
+    statat(folder, kept_name(name), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
 /// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
 #[derive(Debug)]
 pub(super) struct Temporary {
