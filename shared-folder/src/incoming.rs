@@ -51,6 +51,8 @@ pub struct Landing {
     pub spares_links: bool,
     /// Keep what arrived when the transfer breaks, and begin with what an earlier one left.
     pub resumable: bool,
+    /// A file that is said to have the same content, to begin with instead of the one that is to be replaced.
+    pub stand_in: Option<Arc<File>>,
     /// Sync data and folder before saying that it landed.
     pub synced: bool,
     /// Watches the steps to disk, and may make them fail; none in ordinary use.
@@ -231,7 +233,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// The values of the pieces that are here already: those of a kept partial and, behind them, those of the file
-    /// that is to be replaced. Empty unless the landing is resumable and the file has more than one piece. `progress`
+    /// that is to be replaced, or of its stand-in. Empty unless the landing is resumable and the file has more than one piece. `progress`
     /// is told bytes done and bytes in all, and says whether to go on.
     ///
     /// # Errors
@@ -242,7 +244,8 @@ impl<'a> Incoming<'a> {
     ) -> Result<Vec<PieceValue>, LandingError> {
         let wanted = self.landing.byte_count.filter(|count| self.landing.resumable && *count > PIECE_BYTES);
         if let Some(byte_count) = wanted {
-            let old = self.old.and_then(|_| self.open_old());
+            let stand_in = self.landing.stand_in.as_ref().and_then(|file| file.try_clone().ok());
+            let old = stand_in.or_else(|| self.old.and_then(|_| self.open_old()));
             self.base = Base::find(&self.temporary, old, byte_count, progress)?;
         }
         Ok(self.base.values().to_vec())

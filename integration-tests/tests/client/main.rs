@@ -29,6 +29,7 @@ mod resuming;
 mod differences;
 mod updates;
 mod unchanged;
+mod renamed;
 mod damaged_partials;
 mod cuts;
 mod many_sources;

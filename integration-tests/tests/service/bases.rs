@@ -218,3 +218,29 @@ fn a_stranger_that_overwrites_a_partials_target_by_a_small_file_does_not_lose_it
     let found = maker.ask(json!({"type": "stat", "path": "film.mov", "with_digest": true}));
     assert_eq!(found["digest"], digest(&content));
 }
+
+#[test]
+fn a_file_with_the_announced_digest_elsewhere_is_the_base_even_over_another_one() {
+    let (film, other) = (bytes("elsewhere", 3 * PIECE_BYTES + 5), bytes("other", 4 * PIECE_BYTES));
+    let server = server!().file("films/film.mov", &film).file("taken.mov", &other).start();
+    let mut session = server.session();
+    let announced = json!({"base_wanted": true, "digest": digest(&film)});
+    // Nobody has hashed it yet.
+    let ready = begin_large(&mut session, "early.mov", film.len(), &announced);
+    assert_eq!(ready.base, None);
+    drop(session);
+    server.wait_until_alone();
+    let mut session = server.session();
+    session.ask(json!({"type": "stat", "path": "films/film.mov", "with_digest": true}));
+    for path in ["free.mov", "taken.mov"] {
+        let uploaded = write(&mut session, path, &film, &announced);
+        assert_written(&uploaded.answer, &film);
+        assert_eq!(uploaded.base.as_deref(), Some(&inner_values(&film)[..]), "{path}");
+        assert_eq!(uploaded.sent_byte_count, 0, "{path}");
+        assert!(session.read_file(path) == film, "{path}");
+    }
+    assert!(session.read_file("films/film.mov") == film);
+    // Without `base_wanted` the digest is only held against what comes.
+    let uploaded = write(&mut session, "plain.mov", &film, &json!({"digest": digest(&film)}));
+    assert_eq!((uploaded.base, uploaded.sent_byte_count), (None, film.len()));
+}

@@ -114,6 +114,13 @@ fn nothing_is_told_of_a_large_file_by_bases_versions_or_digests() {
         assert!(String::from_utf8_lossy(&told[0]).contains("refused"), "{path}");
     }
     assert_eq!(server.scratch().shared("team/big.mov"), old);
+    // Nor is what may not be read a base for whoever knows its digest, under a name that may be read.
+    let maker = Guest::enrolled(&server, "maker", &["--write", "--below", "own"]);
+    fs::create_dir(server.scratch().share().join("own")).unwrap();
+    let mut line = Line::open(maker.dial(&server));
+    let told = [&guess, &unlike].map(|digest| line.ask(&write("own/new.mov", json!({"digest": digest}))).raw);
+    assert_eq!(told[0], told[1]);
+    assert!(!String::from_utf8_lossy(&told[0]).contains("base"));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use super::uploads::Registered;
 use crate::access::Right;
 use crate::folder::{FolderError, Identity};
 use crate::incoming::{Arrived, Incoming, Landing, LandingError};
+use std::fs::File;
+use std::sync::Arc;
 use wire::codec::Decoded;
 use wire::connection::{Connection, Half, ReceiveError};
 use wire::digest::Digest;
@@ -95,6 +97,8 @@ impl<'a> Session<'a> {
             None if may == MayWrite::Replace => Some(self.identity_there(&path)?),
             None => None,
         };
+        let resumable =
+            self.may_have_base(write, &path) && byte_count.is_some_and(|count| count > PIECE_BYTES);
         let landing = Landing {
             byte_count,
             modified: write.modified,
@@ -102,8 +106,8 @@ impl<'a> Session<'a> {
             new: write.new || may == MayWrite::Create,
             replaces,
             spares_links: false,
-            resumable: self.may_have_base(write, &path)
-                && byte_count.is_some_and(|count| count > PIECE_BYTES),
+            resumable,
+            stand_in: write.digest.filter(|_| resumable).and_then(|digest| self.stand_in(digest, byte_count)),
             synced: true,
             probe: share.probe.clone(),
         };
@@ -175,6 +179,15 @@ impl<'a> Session<'a> {
     /// What is there already is offered only to whoever may read it.
     fn may_have_base(&self, write: &Write, path: &SharedPath) -> bool {
         write.base_wanted && self.permit.allows(Right::Read, Some(path))
+    }
+
+    /// A file that was seen to have that content, where this guest may read it. Whether it still has it need not be known: its pieces
+    /// are hashed before they are offered, and the whole before it lands.
+    fn stand_in(&self, digest: Digest, byte_count: Option<u64>) -> Option<Arc<File>> {
+        let paths = self.host.share.catalogue.paths_of(digest);
+        let opened = paths.iter().filter_map(|path| self.open(path).ok());
+        let found = opened.into_iter().find(|opened| Some(opened.status.byte_count) == byte_count)?;
+        Some(Arc::new(found.file))
     }
 
     fn say_ready(&mut self, id: u64, incoming: &mut Incoming<'_>) -> Result<(), Stop> {
