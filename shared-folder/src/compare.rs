@@ -97,3 +97,56 @@ fn is_unchanged(file: &File, before: &Identity) -> bool {
     let now: Result<Identity, FolderError> = identity_of(file);
     now.is_ok_and(|now| now.has_content_of(before))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::Folder;
+    use crate::remote::Unwatched;
+    use std::fs;
+    use wire::digest::PieceHasher;
+
+    const PIECE: usize = 1 << 20;
+
+    fn opened(content: &[u8]) -> (tempfile::TempDir, OpenFile) {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("a"), content).unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        let opened = folder.open_file(&SharedPath::parse("a").unwrap()).unwrap();
+        (place, opened)
+    }
+
+    fn bytes(length: usize) -> Vec<u8> {
+        (0..length).map(|at| u8::try_from((at * 7 + at / PIECE) % 251).unwrap()).collect()
+    }
+
+    fn in_common(here: &[u8], new: usize, values_of: &[u8]) -> u64 {
+        let (_place, opened) = opened(here);
+        let mut hasher = PieceHasher::default();
+        hasher.update(values_of);
+        let (_, values) = hasher.finish();
+        bytes_in_common(&opened, &values, (new as u64, values_of.len() as u64))
+    }
+
+    #[test]
+    fn whole_pieces_are_in_common_and_the_last_one_where_both_files_end() {
+        let (long, short) = (bytes(3 * PIECE + 9), bytes(2 * PIECE + 5));
+        assert_eq!(in_common(&long, long.len(), &long), long.len() as u64);
+        assert_eq!(in_common(&long, long.len(), &short), 2 * PIECE as u64, "a file that grows");
+        assert_eq!(in_common(&short, short.len(), &long), 2 * PIECE as u64, "a file that shrinks");
+        let mut changed = long.clone();
+        changed[PIECE] ^= 1;
+        assert_eq!(in_common(&changed, long.len(), &long), (2 * PIECE + 9) as u64);
+        assert_eq!(in_common(b"", long.len(), &long), 0);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_hashed_has_no_digest() {
+        let content = bytes(PIECE + 1);
+        let (place, opened) = opened(&content);
+        assert_eq!(digest_of(&opened, &Unwatched, &|| true), Some(Digest::of(&content)));
+        assert_eq!(digest_of(&opened, &Unwatched, &|| false), None);
+        fs::write(place.path().join("a"), b"other").unwrap();
+        assert_eq!(digest_of(&opened, &Unwatched, &|| true), None);
+    }
+}
