@@ -311,6 +311,11 @@ impl Folder {
         self.hidden.as_ref().map_or(Ok(false), |hidden| hidden.covers(inode))
     }
 
+    /// Whether it is worth opening, in one call. It may look past a link on the way: no more than a hint.
+    pub(crate) fn may_have(&self, path: &SharedPath) -> bool {
+        statat(self.root.as_fd(), path.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Whether a name that was not found is free: all are, unless something is hidden here.
     pub(crate) fn is_name_free(&self, place: &Place<'_, '_>) -> bool {
         self.hidden.is_none() || place.stat().is_err()

@@ -124,7 +124,8 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
 impl Downloads<'_> {
     /// What has the name here, where it may well be the very file.
     fn lookalike(&self, fetch: &Fetch) -> Option<OpenFile> {
-        if fetch.terms != FetchTerms::default() {
+        // Most often nothing is here, and one call more for each small file is what may be spent on that.
+        if fetch.terms != FetchTerms::default() || !self.own.may_have(&fetch.target) {
             return None;
         }
         let here = self.own.open_file(&fetch.target).ok()?;
