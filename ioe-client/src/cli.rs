@@ -5,6 +5,7 @@ use clap::{Parser, ValueEnum};
 use program::command_line::{self, CommonOptions};
 use program::quantity;
 use std::io::{self, Write as _};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,6 +80,11 @@ pub(crate) struct Options {
     /// The longest wait without progress; a lost connection is made again within it
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = quantity::positive_duration)]
     pub(crate) timeout: Duration,
+
+    /// How fast contents move, in bytes per second, as 10MiB, of all transfers and in both directions together [default:
+    /// unlimited]
+    #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
 
     /// When to show progress bars
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]

@@ -148,6 +148,7 @@ impl Client {
     ) -> Result<Remote, RemoteError> {
         let hello = Hello { invitation: destination.invitation, ..self.hello.clone() };
         let dialer = Dialer::new(destination.address.clone(), hello, self.config.timeout);
+        let dialer = dialer.with_rate_limit(self.config.rate_limit.clone());
         let mut remote = Remote::new(dialer.with_security(security.clone()), cancel.clone());
         remote.session()?;
         remote.forget_invitation();
@@ -216,7 +217,8 @@ impl Client {
             match self.trust.security(other) {
                 Ok(security) => {
                     let (address, hello) = (other.address.clone(), self.hello.clone());
-                    dialers.push(Dialer::new(address, hello, self.config.timeout).with_security(security));
+                    let dialer = Dialer::new(address, hello, self.config.timeout).with_security(security);
+                    dialers.push(dialer.with_rate_limit(self.config.rate_limit.clone()));
                 }
                 Err(failure) => self.report.note(format_args!("not from {other}: {}", failure.message)),
             }

@@ -7,6 +7,7 @@ use crate::render::Style;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use wire::connection::RateLimit;
 use wire::net::{Address, Locator};
 
 /// Whom the program connects to before its first command.
@@ -42,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) jobs: usize,
     pub(crate) timeout: Duration,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) plaintext: bool,
     /// A person is there who can say whether a key is the right one.
     pub(crate) may_ask: bool,
@@ -81,6 +83,7 @@ impl Config {
             dir: options.dir,
             jobs: usize::from(options.jobs),
             timeout: options.timeout,
+            rate_limit: options.limit_rate.map(RateLimit::new),
             plaintext: options.plaintext,
             may_ask: is_person_there && !options.json,
             style: Style { is_json: options.json, has_bars },
@@ -133,6 +136,9 @@ fn repeated(options: &Options) -> Vec<String> {
     if options.jobs != JOBS {
         words.extend(["--jobs".to_owned(), options.jobs.to_string()]);
     }
+    if let Some(rate) = options.limit_rate {
+        words.extend(["--limit-rate".to_owned(), rate.to_string()]);
+    }
     if options.timeout != TIMEOUT {
         words.extend(["--timeout".to_owned(), typed_duration(options.timeout)]);
     }
@@ -167,9 +173,22 @@ mod tests {
 
     #[test]
     fn what_differs_from_the_usual_is_repeated() {
-        let typed = ["ioe-client", "--plaintext", "--dir", "a b", "--timeout", "250ms", "--jobs", "2"];
+        let typed = [
+            "ioe-client",
+            "--plaintext",
+            "--dir",
+            "a b",
+            "--timeout",
+            "250ms",
+            "--jobs",
+            "2",
+            "--limit-rate",
+            "1MiB",
+        ];
         let options: Options = clap::Parser::parse_from(typed);
-        assert_eq!(repeated(&options), ["--plaintext", "--dir", "a b", "--jobs", "2", "--timeout", "250ms"]);
+        let words =
+            ["--plaintext", "--dir", "a b", "--jobs", "2", "--limit-rate", "1048576", "--timeout", "250ms"];
+        assert_eq!(repeated(&options), words);
         let options: Options = clap::Parser::parse_from(["ioe-client", "a", "--source", "b"]);
         assert_eq!(repeated(&options), ["--source", "b"]);
         let options: Options = clap::Parser::parse_from(["ioe-client"]);

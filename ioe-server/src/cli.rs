@@ -7,6 +7,7 @@ use program::command_line::CommonOptions;
 use program::logging::LogFormat;
 use program::quantity;
 use shared_folder::access::{GuestName, Right, Rights};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 use wire::message::Kind;
@@ -45,6 +46,10 @@ pub(crate) struct Options {
     /// The longest file that may be written [default: unlimited]
     #[arg(long, value_name = "SIZE", value_parser = quantity::byte_count)]
     pub(crate) max_file_size: Option<u64>,
+    /// How fast contents move, in bytes per second, as 10MiB, of all sessions and in both directions together [default:
+    /// unlimited]
+    #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
     /// How long a connection may be idle, or stuck
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = quantity::positive_duration)]
     pub(crate) idle_timeout: Duration,

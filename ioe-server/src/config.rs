@@ -8,6 +8,7 @@ use crate::reach::{self, ReachError};
 use program::access_log::AccessLog;
 use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
+use program::quantity;
 use program::secret_file::SecretFileError;
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::access::{Access, ChangeError, GuestName, RefusedChange, Rule, Store, StoreError};
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use thiserror::Error;
-use wire::connection::{Acceptor, Identity};
+use wire::connection::{Acceptor, Identity, RateLimit};
 use wire::error_code::ErrorCode;
 use wire::key::PublicKey;
 use wire::limits::PROCESS_ID_DIGITS;
@@ -118,7 +119,8 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let cutting = Cutting::default();
     let access = access(options, store, Arc::clone(&cutting))?;
-    let host = Arc::new(Host { access, ..Host::new(share, welcome, observer) });
+    let rate_limit = options.limit_rate.map(RateLimit::new);
+    let host = Arc::new(Host { access, rate_limit, ..Host::new(share, welcome, observer) });
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, patience: options.idle_timeout };
     Ok(Config {
@@ -223,7 +225,9 @@ fn summary(options: &Options, store: &Store) -> Result<String, StoreError> {
         (None, None) => "to everybody on this machine".to_owned(),
     };
     let changes = if options.read_only { ", read-only" } else { "" };
-    Ok(format!("serving {}, {who}{changes}", options.folder.display()))
+    let rate = options.limit_rate.map(|rate| format!(", at most {}", quantity::rate(rate.get())));
+    let rate = rate.unwrap_or_default();
+    Ok(format!("serving {}, {who}{changes}{rate}", options.folder.display()))
 }
 
 fn rules(options: &Options) -> Rules {

@@ -10,6 +10,7 @@ use program::logging::LogFormat;
 use program::quantity;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 use wire::message::Kind;
@@ -57,6 +58,10 @@ pub(crate) struct Options {
     /// Links to other peers at once; one more is refused as busy
     #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_links: u32,
+    /// How fast contents move, in bytes per second, as 10MiB, with own downloads, in both directions together [default:
+    /// unlimited]
+    #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
     /// How long a session may be idle, or stuck; links may be idle
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = quantity::positive_duration)]
     pub(crate) idle_timeout: Duration,
@@ -138,7 +143,7 @@ Exit codes with --attach:
   130  interrupted";
 
 /// Options that only a peer has.
-const OF_PEERS: [&str; 17] = [
+const OF_PEERS: [&str; 18] = [
     "folder",
     "listen",
     "advertise",
@@ -148,6 +153,7 @@ const OF_PEERS: [&str; 17] = [
     "kinds",
     "max_connections",
     "max_links",
+    "limit_rate",
     "idle_timeout",
     "drain_timeout",
     "console",

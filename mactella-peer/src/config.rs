@@ -9,6 +9,7 @@ use crate::trust::{Plain, Trust, Unusable};
 use program::access_log::AccessLog;
 use program::confinement::{Confined, Confinement, ConfinementError};
 use program::logging::LogFormat;
+use program::quantity;
 use program::secret_file::{self, SecretFileError};
 use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use wire::connection::Identity;
+use wire::connection::{Identity, RateLimit};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role};
 use wire::net::service::Admission;
@@ -174,7 +175,8 @@ fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_
     let welcome = Host::welcome(agent.to_owned(), Role::Peer, process_id.to_owned(), &rules);
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
-    Host::new(share, welcome, observer)
+    let rate_limit = options.limit_rate.map(RateLimit::new);
+    Host { rate_limit, ..Host::new(share, welcome, observer) }
 }
 
 fn settings(
@@ -201,8 +203,13 @@ fn ways(options: &Options, hello: Hello) -> Ways {
         wait: options.wait,
         folder: shown(&options.folder),
         hello,
-        summary: format!("sharing {}", shown(&options.folder).display()),
+        summary: summary(options),
     }
+}
+
+fn summary(options: &Options) -> String {
+    let rate = options.limit_rate.map(|rate| format!(", at most {}", quantity::rate(rate.get())));
+    format!("sharing {}{}", shown(&options.folder).display(), rate.unwrap_or_default())
 }
 
 /// The path from the root on: whoever attaches may stand elsewhere.

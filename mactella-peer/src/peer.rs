@@ -43,6 +43,8 @@ impl Peer {
     pub(crate) fn remote(&self, destination: &Destination, cancel: &Cancel) -> Remote {
         let dialer = Dialer::new(destination.address.clone(), self.hello.clone(), PATIENCE);
         let dialer = dialer.with_security(self.trust.towards(destination.key));
+        // What this peer fetches counts as what others fetch from it.
+        let dialer = dialer.with_rate_limit(self.host.rate_limit.clone());
         Remote::new(dialer.with_membership(self.trust.membership().cloned()), cancel.clone())
     }
 }

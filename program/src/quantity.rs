@@ -3,6 +3,7 @@
 //!
 //! It must not know which option or transfer a quantity belongs to.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytesize::{ByteSize, Unit};
@@ -11,6 +12,10 @@ use thiserror::Error;
 /// The longest duration that an option takes, in a year of 365 days: adding a much longer one to the
 /// clock could overflow, and no wait of ours is meant to be that long.
 pub const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The slowest rate that an option takes, in bytes per second: where less moves, the other end's patience ends before
+/// a connection's buffers show any progress.
+pub const RATE_MIN: u64 = 16 * 1024;
 
 /// Why a text is no duration or size.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,6 +35,9 @@ pub enum QuantityError {
     /// More bytes than 64 bits count.
     #[error("a size is less than 16 EiB")]
     SizeTooLarge,
+    /// Less than [`RATE_MIN`].
+    #[error("a rate is at least 16KiB per second")]
+    RateTooSlow,
 }
 
 /// Reads `250ms`, `30s`, `5m`, `1h 30m`; for `#[arg(value_parser = quantity::duration)]`.
@@ -72,6 +80,12 @@ pub fn byte_count(text: &str) -> Result<u64, QuantityError> {
         unit => unit.parse().map_err(|_| QuantityError::NotASize)?,
     };
     if number.contains('.') { fractional(text, number, unit) } else { whole(number, unit) }
+}
+
+/// Reads `10MiB` or `10MiB/s`: bytes per second.
+pub fn transfer_rate(text: &str) -> Result<NonZeroU64, QuantityError> {
+    let rate = byte_count(text.strip_suffix("/s").unwrap_or(text))?;
+    NonZeroU64::new(rate).filter(|rate| rate.get() >= RATE_MIN).ok_or(QuantityError::RateTooSlow)
 }
 
 /// A size for people: `1.5 MiB`.
@@ -167,6 +181,16 @@ mod tests {
         for text in ["18446744073709551616", "16EiB", "99999999.9EB"] {
             assert_eq!(byte_count(text), Err(QuantityError::SizeTooLarge), "{text}");
         }
+    }
+
+    #[test]
+    fn rates_are_read_and_those_that_end_anybodys_patience_refused() {
+        assert_eq!(transfer_rate("10MiB").map(NonZeroU64::get), Ok(10 << 20));
+        assert_eq!(transfer_rate("16KiB/s").map(NonZeroU64::get), Ok(RATE_MIN));
+        for text in ["0", "16383", "1KiB/s"] {
+            assert_eq!(transfer_rate(text), Err(QuantityError::RateTooSlow), "{text}");
+        }
+        assert_eq!(transfer_rate("fast"), Err(QuantityError::NotASize));
     }
 
     #[test]

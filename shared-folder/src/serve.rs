@@ -21,7 +21,7 @@ pub use share::{Rules, Share};
 
 use crate::access::{Access, Guest, NoEntry};
 use session::Session;
-use wire::connection::{Connection, refuse, welcome};
+use wire::connection::{Connection, RateLimit, refuse, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, SessionLimits, Welcome};
 use wire::net::service::{Serve, SessionSlot};
@@ -36,13 +36,15 @@ pub struct Host {
     pub access: Access,
     /// Who is told of every request.
     pub observer: Box<dyn Observe>,
+    /// How fast payloads of all sessions together may move, if that is limited.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Host {
     /// A host that is open to all.
     #[must_use]
     pub fn new(share: Share, welcome: Welcome, observer: Box<dyn Observe>) -> Self {
-        Self { share, welcome, access: Access::open_to_all(), observer }
+        Self { share, welcome, access: Access::open_to_all(), observer, rate_limit: None }
     }
 
     /// What a serving end with these rules says of itself.
@@ -93,6 +95,7 @@ impl Host {
         if self.access.permit(guest.key).is_nothing() {
             return slot.turn_away(connection, ErrorCode::NotAllowed, &NoEntry::Unknown.to_string());
         }
+        self.rate_limit.iter().for_each(|limit| connection.under(limit));
         match welcome(&mut connection, words) {
             Ok(()) => Session::new(self, slot, connection, (hello, guest)).run(),
             Err(error) => tell_unopened(slot, &error),

@@ -7,6 +7,7 @@ mod opening;
 mod membership;
 mod receiver;
 mod sender;
+mod rate_limit;
 mod stream;
 mod tls;
 mod identity;
@@ -16,6 +17,7 @@ pub use identity::{Identity, NoIdentity};
 pub use membership::Membership;
 pub use opening::{Opened, OpeningError, refuse, say_hello, welcome};
 pub(crate) use opening::{hear_hello, refuse_opening};
+pub use rate_limit::RateLimit;
 pub use receiver::{Half, ReceiveError, Received, Receiver, SectionBytes, Wait};
 pub use sender::{SendError, Sender};
 pub use stream::{Closer, Stream};
@@ -130,6 +132,12 @@ impl Connection {
     pub fn stands(&mut self, stall: Duration) -> std::io::Result<()> {
         self.receiver.set_patience(Duration::MAX);
         self.sender.set_patience(stall)
+    }
+
+    /// From now on payload bytes move in both directions as fast as this allows.
+    pub fn under(&mut self, limit: &RateLimit) {
+        self.receiver.under(limit);
+        self.sender.under(limit);
     }
 
     /// Sends what is queued, closes the sending side and reads on briefly, so that the last words arrive: a

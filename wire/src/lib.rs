@@ -9,6 +9,7 @@ pub mod connection;
 pub mod message;
 pub mod codec;
 pub mod line;
+pub mod bucket;
 pub mod timestamp;
 pub mod path;
 pub mod digest;

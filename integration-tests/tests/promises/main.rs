@@ -27,4 +27,5 @@ mod console;
 mod starting;
 mod confinement;
 mod options;
+mod limited_rates;
 mod rules;

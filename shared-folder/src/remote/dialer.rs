@@ -2,7 +2,7 @@
 
 use super::{Cancel, RemoteError, Session, Watched};
 use std::time::Duration;
-use wire::connection::{Connection, Membership, say_hello};
+use wire::connection::{Connection, Membership, RateLimit, say_hello};
 use wire::message::Hello;
 use wire::net::{Address, DialError, Security, dial};
 
@@ -14,6 +14,7 @@ pub struct Dialer {
     patience: Duration,
     security: Security,
     membership: Option<Membership>,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Dialer {
@@ -21,7 +22,8 @@ impl Dialer {
     /// unless more is said.
     #[must_use]
     pub fn new(address: Address, hello: Hello, patience: Duration) -> Self {
-        Self { address, hello, patience, security: Security::none(), membership: None }
+        let security = Security::none();
+        Self { address, hello, patience, security, membership: None, rate_limit: None }
     }
 
     /// Protected like this.
@@ -35,6 +37,13 @@ impl Dialer {
     #[must_use]
     pub fn with_membership(mut self, membership: Option<Membership>) -> Self {
         self.membership = membership;
+        self
+    }
+
+    /// No faster than this, together with all others under the same limit.
+    #[must_use]
+    pub fn with_rate_limit(mut self, rate_limit: Option<RateLimit>) -> Self {
+        self.rate_limit = rate_limit;
         self
     }
 
@@ -76,6 +85,7 @@ impl Dialer {
             Err(_) if cancel.is_cancelled() => return Err(RemoteError::Cancelled),
             dialled => dialled?,
         };
+        self.rate_limit.iter().for_each(|limit| connection.under(limit));
         match say_hello(&mut connection, &self.hello, self.membership.as_ref()) {
             Ok(opened) => Ok(Session::new(connection, opened.welcome, (cancel.clone(), watched))),
             Err(_) if cancel.is_cancelled() => Err(RemoteError::Cancelled),

@@ -1,5 +1,6 @@
 //! The receiving half: bounded lines, messages, and raw sections that cannot be left half read.
 
+use super::rate_limit::{RateLimit, Share};
 use super::stream::{Stream, is_timeout};
 use crate::codec::{self, DecodeError, Decoded, MessageSet};
 use crate::limits::{LINE_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, SECTION_TIME_MAX};
@@ -91,12 +92,17 @@ pub struct Receiver {
     patience: Duration,
     /// What the socket's own timeout is now, so that it is set only when it changes.
     timeout: Option<Duration>,
+    share: Option<Share>,
 }
 
 impl Receiver {
     pub(super) fn new(stream: Arc<Stream>, patience: Duration) -> Self {
         let buffer = LineBuffer::default();
-        Self { stream, buffer, unread: 0, read_ahead: usize::MAX, patience, timeout: None }
+        Self { stream, buffer, unread: 0, read_ahead: usize::MAX, patience, timeout: None, share: None }
+    }
+
+    pub(super) fn under(&mut self, limit: &RateLimit) {
+        self.share = Some(Share::of(limit));
     }
 
     /// The longest wait without a byte.
@@ -289,8 +295,9 @@ impl SectionBytes<'_> {
     /// # Errors
     /// When the connection ends, breaks or stalls first.
     pub fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ReceiveError> {
+        let may_take = self.may_take()?;
         let receiver = &mut *self.receiver;
-        let wanted = target.len().min(usize::try_from(receiver.unread).unwrap_or(usize::MAX));
+        let wanted = target.len().min(usize::try_from(receiver.unread.min(may_take)).unwrap_or(usize::MAX));
         let target = target.get_mut(..wanted).unwrap_or_default();
         let taken = receiver.buffer.take_into(target);
         let mut came = (taken > 0).then_some(taken);
@@ -300,7 +307,22 @@ impl SectionBytes<'_> {
         }
         let count = came.unwrap_or_default();
         receiver.unread -= count as u64;
+        receiver.share.iter_mut().for_each(|share| share.spend(count as u64));
         if count == 0 { Err(ReceiveError::Closed(Half::Section)) } else { Ok(count) }
+    }
+}
+
+impl SectionBytes<'_> {
+    /// How many bytes may be taken now; under a limit, waits until there are some. That wait is not the other end's fault.
+    fn may_take(&mut self) -> Result<u64, ReceiveError> {
+        let Receiver { stream, share: Some(share), .. } = &mut *self.receiver else { return Ok(u64::MAX) };
+        let deadline = &mut self.deadline;
+        let pause = |pause| {
+            *deadline += pause;
+            stream.pause(pause)
+        };
+        share.await_credit(1, pause).map_err(ReceiveError::Lost)?;
+        Ok(share.credit())
     }
 }
 

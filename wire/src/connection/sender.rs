@@ -1,6 +1,7 @@
 //! The sending half: lines gathered into one buffer, sections from memory, and sections straight from a file.
 
 use super::EXPORTED_BYTES;
+use super::rate_limit::{RateLimit, Share};
 use super::stream::{Closer, Stream, is_timeout};
 use super::tls::HandshakeError;
 use crate::codec::{self, Message, MessageSet};
@@ -38,11 +39,16 @@ pub struct Sender {
     gathered: Vec<u8>,
     copy: Vec<u8>,
     sent: u64,
+    share: Option<Share>,
 }
 
 impl Sender {
     pub(super) fn new(stream: Arc<Stream>) -> Self {
-        Self { stream, gathered: Vec::new(), copy: Vec::new(), sent: 0 }
+        Self { stream, gathered: Vec::new(), copy: Vec::new(), sent: 0, share: None }
+    }
+
+    pub(super) fn under(&mut self, limit: &RateLimit) {
+        self.share = Some(Share::of(limit));
     }
 
     pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
@@ -118,11 +124,23 @@ impl Sender {
         result
     }
 
-    /// Sends a section from memory; short ones are only gathered.
+    /// Sends a section from memory; short ones are only gathered. Under a limit, a long one goes as several.
     ///
     /// # Errors
     /// See [`SendError`].
     pub fn section(&mut self, id: u64, offset: u64, bytes: &[u8]) -> Result<(), SendError> {
+        let step = self.step(bytes.len() as u64);
+        let (mut offset, mut left) = (offset, bytes);
+        while left.len() as u64 > step {
+            let (now, later) = left.split_at(usize::try_from(step).unwrap_or(usize::MAX));
+            self.one_section(id, offset, now)?;
+            (offset, left) = (offset + step, later);
+        }
+        self.one_section(id, offset, left)
+    }
+
+    fn one_section(&mut self, id: u64, offset: u64, bytes: &[u8]) -> Result<(), SendError> {
+        self.await_turn(bytes.len() as u64)?;
         self.announce(id, offset, bytes.len() as u64);
         self.sent += bytes.len() as u64;
         if bytes.len() < GATHER_BYTES {
@@ -135,7 +153,8 @@ impl Sender {
     }
 
     /// Sends a section of `byte_count` bytes (at most [`SECTION_BYTES_MAX`]) straight from `file`, from its page
-    /// cache where the transport allows. Returns false, having padded with zeros, when the file has no more.
+    /// cache where the transport allows; under a limit, as several. Returns false, having padded with zeros, when the
+    /// file has no more.
     ///
     /// # Errors
     /// See [`SendError`]; a file that cannot be read is a padded section, not an error.
@@ -147,12 +166,30 @@ impl Sender {
         file: impl AsFd,
     ) -> Result<bool, SendError> {
         debug_assert!(byte_count <= SECTION_BYTES_MAX);
+        let step = self.step(byte_count);
+        let (mut at, end) = (offset, offset + byte_count);
+        while end - at > step {
+            if !self.one_section_of_file(id, (at, step), &file)? {
+                return Ok(false);
+            }
+            at += step;
+        }
+        self.one_section_of_file(id, (at, end - at), &file)
+    }
+
+    fn one_section_of_file(
+        &mut self,
+        id: u64,
+        (offset, byte_count): (u64, u64),
+        file: &impl AsFd,
+    ) -> Result<bool, SendError> {
+        self.await_turn(byte_count)?;
         self.announce(id, offset, byte_count);
         self.flush_with_more();
         self.flush()?;
         self.sent += byte_count;
-        let sent = self.send_file(&file, offset, byte_count)?;
-        let sent = sent + self.copy_file(&file, offset + sent, byte_count - sent)?;
+        let sent = self.send_file(file, offset, byte_count)?;
+        let sent = sent + self.copy_file(file, offset + sent, byte_count - sent)?;
         self.pad(byte_count - sent)?;
         Ok(sent == byte_count)
     }
@@ -167,6 +204,26 @@ impl Sender {
 
     pub(super) fn closer(&self) -> Closer {
         Closer(Arc::clone(&self.stream))
+    }
+
+    /// How many of so many bytes one section has at most.
+    fn step(&self, byte_count: u64) -> u64 {
+        self.share.as_ref().map_or(byte_count, Share::turn_bytes)
+    }
+
+    /// Under a limit, waits until so many bytes may be sent.
+    fn await_turn(&mut self, byte_count: u64) -> Result<(), SendError> {
+        let Self { stream, gathered, share: Some(share), .. } = self else { return Ok(()) };
+        share
+            .await_credit(byte_count, |pause| {
+                // What has gathered need not wait as well.
+                stream.write_all(gathered)?;
+                gathered.clear();
+                stream.pause(pause)
+            })
+            .map_err(broken)?;
+        share.spend(byte_count);
+        Ok(())
     }
 
     fn announce(&mut self, id: u64, offset: u64, byte_count: u64) {

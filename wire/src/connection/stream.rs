@@ -3,6 +3,7 @@
 use super::EXPORTED_BYTES;
 use super::tls::{HandshakeError, Tls};
 use crate::key::PublicKey;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustls::Connection as State;
 use socket2::{SockRef, TcpKeepalive};
@@ -110,9 +111,17 @@ impl Stream {
     }
 
     fn is_socket_readable(&self) -> bool {
-        let mut set = [rustix::event::PollFd::new(&self.socket, rustix::event::PollFlags::IN)];
-        let now = rustix::event::Timespec::default();
-        rustix::event::poll(&mut set, Some(&now)).is_ok_and(|ready| ready > 0)
+        let mut set = [PollFd::new(&self.socket, PollFlags::IN)];
+        let now = Timespec::default();
+        poll(&mut set, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Waits so long at most; whether the connection was closed by this end, or is broken.
+    pub(super) fn is_gone_within(&self, pause: Duration) -> io::Result<bool> {
+        // What is asked for nothing tells of this alone.
+        let mut set = [PollFd::new(&self.socket, PollFlags::empty())];
+        let pause = Timespec::try_from(pause).unwrap_or_default();
+        Ok(poll(&mut set, Some(&pause))? > 0)
     }
 
     fn finish_receiving(&self) {
