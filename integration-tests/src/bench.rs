@@ -4,6 +4,7 @@
 //! It must not assert any time, and not know how the systems work, but for the commands in `contenders`.
 
 mod syscalls;
+mod fairness;
 mod idle;
 mod requests;
 mod listing;
@@ -41,6 +42,7 @@ pub const WORKLOADS: &[(&str, Workload)] = &[
     ("listing", listing::run),
     ("requests", requests::run),
     ("idle", idle::run),
+    ("fairness", fairness::run),
     ("syscalls", syscalls::run),
 ];
 

@@ -165,6 +165,11 @@ pub(crate) fn ours_quiet(programs: &Path) -> Box<dyn System> {
     Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--quiet"]))
 }
 
+/// Our server, which gives all together so much.
+pub(crate) fn ours_limited(programs: &Path) -> Box<dyn System> {
+    Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--limit-rate", "200MiB"]))
+}
+
 /// Our server, which lets somebody in over TLS.
 fn ours_inviting(programs: &Path) -> Box<dyn System> {
     Box::new(Ours::in_folder(programs).with(&["--max-connections", "20000", "--invite", "benchmark:write"]))

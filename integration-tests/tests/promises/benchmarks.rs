@@ -77,6 +77,12 @@ fn idle_connections_are_held() {
 }
 
 #[test]
+fn those_that_download_at_the_same_time_are_compared() {
+    let systems = ["ioe, alone", "ioe --limit-rate 200MiB, beside one of 64 requests"];
+    assert_gives_tables("fairness", &systems);
+}
+
+#[test]
 fn system_calls_are_counted() {
     // Only with strace, which is not ours: alone, its table has no rows.
     assert_gives_tables("syscalls", &[]);

@@ -1,0 +1,199 @@
+//! How equally a server treats those that download at the same time: eight who ask for one thing after the other, alone and
+//! beside one who asks for much at once, with and without a limit of the rate.
+//!
+//! It must not know how a server shares what it has.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use super::contenders::{ours, ours_limited};
+use super::files::{self, LARGE};
+use super::site::Site;
+use super::table::{Table, as_f64, median, shown};
+use crate::by_hand::{hello, line_of};
+use crate::patience::{eventually_true, pause};
+use crate::systems::system::System;
+
+/// Those that are treated alike.
+const EQUAL_COUNT: usize = 8;
+/// The requests that one of them has under way.
+const REQUESTS_FEW: usize = 1;
+/// The requests that somebody has under way who wants more than others: as many as the protocol allows.
+const REQUESTS_MANY: usize = 64;
+/// The file that is fetched is at most so long.
+const LARGE_BYTES_MAX: u64 = 256 << 20;
+const BUFFER_BYTES: usize = 256 * 1024;
+const COLUMNS: &[&str] = &[
+    "system",
+    "Jain's index",
+    "least of rounds",
+    "MB/s of the eight",
+    "MB/s of the other",
+    "ratio to one of them",
+];
+
+/// Whose server it is.
+const KINDS: &[(&str, fn(&Path) -> Box<dyn System>)] =
+    &[("ioe", ours), ("ioe --limit-rate 200MiB", ours_limited)];
+
+/// Measures each server with the eight alone, and beside the other.
+pub(crate) fn run(bench: &Bench) -> Table {
+    let title = format!(
+        "fairness: {EQUAL_COUNT} downloads at once, alone and beside one session of {REQUESTS_MANY} requests"
+    );
+    let mut table = Table::new("fairness", title, COLUMNS.to_vec());
+    let source = tempfile::tempdir().unwrap();
+    files::make_large(source.path(), bench.sizes.large_bytes.min(LARGE_BYTES_MAX));
+    for (name, system) in KINDS {
+        let site = Site::open(system(&bench.programs), &bench.programs, bench.rights, |ground| {
+            files::link(&source.path().join(LARGE), &ground.share().join(LARGE));
+        });
+        make_known(site.address);
+        for (company, has_company) in [("alone", false), ("beside one of 64 requests", true)] {
+            let measured = || measure(site.address, has_company, bench.sizes.load_time);
+            let rounds: Vec<_> = (0..bench.sizes.rounds).map(|_| measured()).collect();
+            add(&mut table, &format!("{name}, {company}"), &rounds);
+            bench.progress(&format!("{name}, {company}"));
+        }
+    }
+    table
+}
+
+/// What each of the eight got in a second, and the other.
+struct Shares {
+    equal: Vec<f64>,
+    other: Option<f64>,
+}
+
+impl Shares {
+    /// 1 where all got equally much, 1/n where one of n got everything (Jain, Chiu and Hawe, 1984).
+    fn index(&self) -> f64 {
+        let sum: f64 = self.equal.iter().sum();
+        let squares: f64 = self.equal.iter().map(|share| share * share).sum();
+        sum * sum / (squares * as_f64(self.equal.len() as u64))
+    }
+
+    fn sum(&self) -> f64 {
+        self.equal.iter().sum()
+    }
+}
+
+fn add(table: &mut Table, name: &str, rounds: &[Shares]) {
+    let middle = |of: &dyn Fn(&Shares) -> f64| median(rounds.iter().map(of).collect());
+    let index = middle(&Shares::index);
+    let least = rounds.iter().map(Shares::index).fold(1.0, f64::min);
+    let sum = middle(&Shares::sum);
+    let has_other = rounds.iter().any(|shares| shares.other.is_some());
+    let other = has_other.then(|| middle(&|shares| shares.other.unwrap_or(0.0)));
+    let ratio = other.map(|other| other / (sum / as_f64(EQUAL_COUNT as u64)));
+    let or_none = |number: Option<f64>| number.map_or("–".to_owned(), shown);
+    let cells = vec![
+        name.to_owned(),
+        format!("{index:.4}"),
+        format!("{least:.4}"),
+        shown(sum),
+        or_none(other),
+        or_none(ratio),
+    ];
+    let object = json!({
+        "workload": "fairness", "system": name, "index": index, "index_least": least, "rate_equal": sum,
+        "rate_other": other,
+    });
+    table.add(cells, object);
+}
+
+/// Somebody who fetches the file again and again.
+struct Downloader {
+    socket: TcpStream,
+    byte_count: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Downloader {
+    fn start(address: SocketAddr, request_count: usize) -> Self {
+        let byte_count = Arc::new(AtomicU64::new(0));
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(line_of(&hello("0123456789abcdef0123456789abcdef")).as_bytes()).unwrap();
+        let (reader, counter) = (socket.try_clone().unwrap(), Arc::clone(&byte_count));
+        // It ends when its socket is closed.
+        let thread = thread::spawn(move || drop(download(reader, request_count, &counter)));
+        Self { socket, byte_count, thread }
+    }
+
+    fn moved(&self) -> u64 {
+        self.byte_count.load(Ordering::Relaxed)
+    }
+
+    fn stop(self) {
+        self.socket.shutdown(Shutdown::Both).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+fn download(mut socket: TcpStream, request_count: usize, byte_count: &AtomicU64) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, socket.try_clone()?);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut last_id = 0;
+    let mut ask = |last_id: &mut u64| {
+        *last_id += 1;
+        socket.write_all(line_of(&json!({"type": "read", "id": last_id, "path": LARGE})).as_bytes())
+    };
+    (0..request_count).try_for_each(|_| ask(&mut last_id))?;
+    loop {
+        let line = line_from(&mut reader)?;
+        if line["type"] == "end" {
+            ask(&mut last_id)?;
+        }
+        let mut left = if line["type"] == "section" { line["byte_count"].as_u64().unwrap_or(0) } else { 0 };
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let count = reader.read(&mut buffer[..wanted])? as u64;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            byte_count.fetch_add(count, Ordering::Relaxed);
+            left -= count;
+        }
+    }
+}
+
+fn line_from(reader: &mut impl BufRead) -> io::Result<Value> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    serde_json::from_str(&line).map_err(io::Error::other)
+}
+
+/// Has the server hash the file before anything is measured.
+fn make_known(address: SocketAddr) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let asked = json!({"type": "stat", "id": 1, "path": LARGE, "with_digest": true});
+    let words = line_of(&hello("0123456789abcdef0123456789abcdef")) + &line_of(&asked);
+    socket.write_all(words.as_bytes()).unwrap();
+    let mut reader = BufReader::new(socket);
+    while line_from(&mut reader).unwrap()["type"] != "found" {}
+}
+
+fn measure(address: SocketAddr, has_company: bool, time: Duration) -> Shares {
+    let company = has_company.then(|| Downloader::start(address, REQUESTS_MANY));
+    let mut all: Vec<_> = (0..EQUAL_COUNT).map(|_| Downloader::start(address, REQUESTS_FEW)).collect();
+    all.extend(company);
+    eventually_true("bytes for all", || all.iter().all(|one| one.moved() > 0));
+    let before: Vec<u64> = all.iter().map(Downloader::moved).collect();
+    let begin = Instant::now();
+    pause(time);
+    let after: Vec<u64> = all.iter().map(Downloader::moved).collect();
+    let seconds = begin.elapsed().as_secs_f64();
+    all.into_iter().for_each(Downloader::stop);
+    let rates = before.iter().zip(&after).map(|(before, after)| as_f64(after - before) / 1e6 / seconds);
+    let mut equal: Vec<f64> = rates.collect();
+    let other = equal.split_off(EQUAL_COUNT).pop();
+    Shares { equal, other }
+}
