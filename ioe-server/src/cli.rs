@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// The longest file that may be written [default: unlimited]
     #[arg(long, value_name = "SIZE", value_parser = quantity::byte_count)]
     pub(crate) max_file_size: Option<u64>,
+    /// Downloads of more than 256 KiB at once; others wait and are told at which place [default: unlimited]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_uploads: Option<u32>,
     /// How fast contents move, in bytes per second, as 10MiB, of all sessions and in both directions together [default:
     /// unlimited]
     #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]

@@ -15,7 +15,7 @@ use shared_folder::access::{Access, ChangeError, GuestName, RefusedChange, Rule,
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
 use shared_folder::incoming::learn_umask;
-use shared_folder::serve::{Host, Rules, Share};
+use shared_folder::serve::{Host, Rules, Share, UploadSlots};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -120,7 +120,9 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let cutting = Cutting::default();
     let access = access(options, store, Arc::clone(&cutting))?;
     let rate_limit = options.limit_rate.map(RateLimit::new);
-    let host = Arc::new(Host { access, rate_limit, ..Host::new(share, welcome, observer) });
+    let slots = options.max_uploads.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    let upload_slots = slots.map(UploadSlots::new);
+    let host = Arc::new(Host { access, rate_limit, upload_slots, ..Host::new(share, welcome, observer) });
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, patience: options.idle_timeout };
     Ok(Config {

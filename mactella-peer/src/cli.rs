@@ -58,6 +58,9 @@ pub(crate) struct Options {
     /// Links to other peers at once; one more is refused as busy
     #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_links: u32,
+    /// Downloads of more than 256 KiB from here at once; others wait and are told at which place [default: unlimited]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_uploads: Option<u32>,
     /// How fast contents move, in bytes per second, as 10MiB, with own downloads, in both directions together [default:
     /// unlimited]
     #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]
@@ -143,7 +146,7 @@ Exit codes with --attach:
   130  interrupted";
 
 /// Options that only a peer has.
-const OF_PEERS: [&str; 18] = [
+const OF_PEERS: [&str; 19] = [
     "folder",
     "listen",
     "advertise",
@@ -153,6 +156,7 @@ const OF_PEERS: [&str; 18] = [
     "kinds",
     "max_connections",
     "max_links",
+    "max_uploads",
     "limit_rate",
     "idle_timeout",
     "drain_timeout",

@@ -15,7 +15,7 @@ use program::state_folder::{StateFolder, StateFolderError};
 use shared_folder::catalogue::Catalogue;
 use shared_folder::folder::{Folder, FolderError};
 use shared_folder::incoming::learn_umask;
-use shared_folder::serve::{Host, Rules, Share};
+use shared_folder::serve::{Host, Rules, Share, UploadSlots};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
@@ -176,7 +176,8 @@ fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let rate_limit = options.limit_rate.map(RateLimit::new);
-    Host { rate_limit, ..Host::new(share, welcome, observer) }
+    let upload_slots = options.max_uploads.map(|count| UploadSlots::new(number(count)));
+    Host { rate_limit, upload_slots, ..Host::new(share, welcome, observer) }
 }
 
 fn settings(

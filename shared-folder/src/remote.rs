@@ -31,6 +31,9 @@ pub trait Watch: Sync {
     /// Something is being verified, here or at the other end; in bytes.
     fn checking(&self, _done: u64, _of: u64) {}
 
+    /// The other end gives so much to others that this waits, at this place of a queue.
+    fn waiting(&self, _place: u64) {}
+
     /// The transfer begins again from what is kept: nothing that was told before counts any more.
     fn restarted(&self) {}
 

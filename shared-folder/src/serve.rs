@@ -5,6 +5,7 @@
 mod session;
 mod writing;
 mod reading;
+mod slots;
 mod listing;
 mod changing;
 mod permission;
@@ -18,6 +19,7 @@ mod record;
 
 pub use record::{Observe, Outcome, RequestRecord};
 pub use share::{Rules, Share};
+pub use slots::UploadSlots;
 
 use crate::access::{Access, Guest, NoEntry};
 use session::Session;
@@ -38,13 +40,16 @@ pub struct Host {
     pub observer: Box<dyn Observe>,
     /// How fast payloads of all sessions together may move, if that is limited.
     pub rate_limit: Option<RateLimit>,
+    /// How many large files are given at once, if that is limited.
+    pub upload_slots: Option<UploadSlots>,
 }
 
 impl Host {
     /// A host that is open to all.
     #[must_use]
     pub fn new(share: Share, welcome: Welcome, observer: Box<dyn Observe>) -> Self {
-        Self { share, welcome, access: Access::open_to_all(), observer, rate_limit: None }
+        let (rate_limit, upload_slots) = (None, None);
+        Self { share, welcome, access: Access::open_to_all(), observer, rate_limit, upload_slots }
     }
 
     /// What a serving end with these rules says of itself.

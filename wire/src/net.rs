@@ -19,4 +19,4 @@ pub use known_keys::{KnownKeys, KnownKeysError};
 pub use listener::{ListenError, Listener};
 pub use locator::{Locator, LocatorError};
 pub use security::{Expected, PlainTo, Security};
-pub use wake::Wake;
+pub use wake::{Ready, Wake};

@@ -40,9 +40,11 @@ const COLUMNS: &[&str] = &[
     "ratio to one of them",
 ];
 
+/// A server with our programs in this folder.
+type Opened = fn(&Path) -> Box<dyn System>;
+
 /// Whose server it is.
-const KINDS: &[(&str, fn(&Path) -> Box<dyn System>)] =
-    &[("ioe", ours), ("ioe --limit-rate 200MiB", ours_limited)];
+const KINDS: &[(&str, Opened)] = &[("ioe", ours), ("ioe --limit-rate 200MiB", ours_limited)];
 
 /// Measures each server with the eight alone, and beside the other.
 pub(crate) fn run(bench: &Bench) -> Table {

@@ -28,4 +28,5 @@ mod starting;
 mod confinement;
 mod options;
 mod limited_rates;
+mod upload_slots;
 mod rules;

@@ -138,6 +138,12 @@ impl Watch for FileBar {
         self.bar.set_position(done);
     }
 
+    fn waiting(&self, place: u64) {
+        // With the next byte, it is a usual bar again.
+        self.is_verifying.store(true, Ordering::Relaxed);
+        self.bar.set_message(format!("waiting at place {place}"));
+    }
+
     fn restarted(&self) {
         let mut moved = self.moved.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.total.set_position(self.total.position().saturating_sub(*moved));

@@ -280,7 +280,7 @@ impl Session {
                     if working.is_stuck(now) {
                         return Err(self.violated("it works without getting on"));
                     }
-                    watch.checking(now.done.get(), now.of.get());
+                    tell(now, watch);
                 }
                 Reply::Refused(refused) => return Err(refused.into()),
                 other => return Ok(other),
@@ -304,7 +304,7 @@ impl Session {
     /// Takes one line that has arrived while nothing was due: `working`, or a refusal.
     pub(crate) fn news(&mut self, id: u64, watch: &dyn Watch) -> Result<(), RemoteError> {
         match self.line(id)? {
-            Reply::Working(now) => watch.checking(now.done.get(), now.of.get()),
+            Reply::Working(now) => tell(now, watch),
             Reply::Refused(refused) => return Err(refused.into()),
             _ => return Err(self.violated("an answer before the request was complete")),
         }
@@ -368,13 +368,23 @@ fn text(path: &SharedPath) -> String {
     path.as_str().to_owned()
 }
 
+fn tell(now: Working, watch: &dyn Watch) {
+    match now.queue {
+        Some(place) => {
+            log::info!("waiting at place {}", place.get());
+            watch.waiting(place.get());
+        }
+        None => watch.checking(now.done.get(), now.of.get()),
+    }
+}
+
 /// Notices `working` that says the same for too long.
 #[derive(Default)]
-struct WorkingClock(Option<(u64, Instant)>);
+struct WorkingClock(Option<([u64; 2], Instant)>);
 
 impl WorkingClock {
     fn is_stuck(&mut self, now: Working) -> bool {
-        let done = now.done.get();
+        let done = [now.done.get(), now.queue.map_or(0, |place| place.get())];
         match self.0 {
             Some((before, since)) if before == done => since.elapsed() > WORKING_SAME_TIME_MAX,
             _ => {

@@ -35,7 +35,8 @@ impl<'a> Pulse<'a> {
             return Ok(());
         }
         self.last = Instant::now();
-        Ok(sender.send(Some(self.id), &Working { done: ByteCount::new(done), of: ByteCount::new(of) })?)
+        let working = Working { done: ByteCount::new(done), of: ByteCount::new(of), queue: None };
+        Ok(sender.send(Some(self.id), &working)?)
     }
 
     /// Sends what has gathered if that is long enough ago.

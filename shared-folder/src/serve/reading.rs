@@ -38,6 +38,12 @@ impl Session<'_> {
             None => self.host.share.catalogue.known(&opened.status.identity),
         };
         check_version(read.if_digest, known.as_ref().map(|hashed| hashed.digest))?;
+        let file_bytes = opened.status.byte_count;
+        let byte_count = match &read.ranges {
+            None => file_bytes,
+            Some(ranges) => merge(ranges, file_bytes).iter().map(|run| run.1).sum(),
+        };
+        let _slot = self.slot_for(id, byte_count, &format!("read {path}"))?;
         match &read.ranges {
             None => self.read_whole(id, &path, &opened, known),
             Some(ranges) => self.read_ranges(id, &path, &opened, (ranges, known)),

@@ -181,6 +181,12 @@ impl Closer {
     }
 }
 
+impl AsFd for Closer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.socket.as_fd()
+    }
+}
+
 /// Reads once, and lets others see meanwhile that somebody is at it.
 pub(super) fn while_reading<T>(reading: &AtomicBool, read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     reading.store(true, Ordering::SeqCst);

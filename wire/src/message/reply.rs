@@ -32,6 +32,9 @@ pub struct Working {
     pub done: ByteCount,
     /// Bytes in all.
     pub of: ByteCount,
+    /// The place at which the request waits for others to end, from 1 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<ByteCount>,
 }
 
 /// Some of the entries of a listing or search; more follow until `listed`.

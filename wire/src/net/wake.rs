@@ -1,5 +1,6 @@
 //! A handle that ends a wait in `poll` from another thread.
 
+use crate::connection::Closer;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
@@ -32,6 +33,17 @@ impl Wake {
         self.or_ready(source, PollFlags::IN, None).map(|ready| ready == Ready::Source)
     }
 
+    /// Waits for the call, at most for `pause`, or until the connection ends (`Source`); with `is_talking`, also until the
+    /// other end sends nothing more.
+    ///
+    /// # Errors
+    /// `Interrupted` where a signal came first.
+    pub fn or_closed(&self, closer: &Closer, pause: Duration, is_talking: bool) -> io::Result<Ready> {
+        // The end of the whole is told in any case.
+        let wanted = if is_talking { PollFlags::RDHUP } else { PollFlags::empty() };
+        self.or_ready(closer, wanted, Some(pause))
+    }
+
     /// Waits until `source` can be written, for connecting until that has an outcome, at most for `pause`.
     pub(super) fn or_writable(&self, source: &impl AsFd, pause: Duration) -> io::Result<Ready> {
         self.or_ready(source, PollFlags::OUT, Some(pause))
@@ -59,8 +71,10 @@ impl Wake {
 
 /// What a wait ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ready {
+pub enum Ready {
+    /// What was waited for came.
     Source,
+    /// It was called.
     Wake,
     /// The time was over.
     Nothing,

@@ -349,6 +349,11 @@ impl SessionSlot {
         Ok(())
     }
 
+    /// From now on STATUS shows this of the request that runs.
+    pub fn relabel(&self, label: &str) {
+        self.change(|held| held.running.iter_mut().for_each(|running| label.clone_into(running)));
+    }
+
     /// Marks that every answer has been sent: from now on a drain closes this session at once.
     pub fn end(&self) {
         let mut state = self.slots.lock();
