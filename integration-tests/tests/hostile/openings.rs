@@ -91,7 +91,8 @@ fn a_line_without_an_end_is_refused_and_memory_stays_flat() {
         // At the latest after what it reads on for politeness, the server takes no more.
         let taken = (0..256).take_while(|_| session.try_send_raw(&chunk)).count();
         assert!(taken < 256, "the server takes a line of 256 MiB");
-        let grown = server.memory_peak() - before;
+        // The kernel sums its counters now and then, so that a peak may seem to shrink by a little.
+        let grown = server.memory_peak().saturating_sub(before);
         assert!(grown < 8 << 20, "memory grew by {grown} bytes");
     }
     server.session().assert_works();
