@@ -274,3 +274,13 @@ fn a_folder_that_moves_away_while_it_is_removed_is_left_as_it_is_then() {
     assert!(matches!(remove_while(&folder, exchanged), Err(FolderError::Unsteady)));
     assert!(sub.is_symlink() && away.is_dir());
 }
+
+#[test]
+fn the_folder_of_the_programs_own_state_is_not_shared() {
+    let (place, _) = share();
+    let root = place.path().join("share");
+    let itself = Folder::open(&root).unwrap().hiding(&root);
+    assert!(matches!(itself, Err(FolderError::StateItself)));
+    assert!(Folder::open(&root).unwrap().hiding(&root.join("sub")).is_ok());
+    assert!(Folder::open(&root.join("sub")).unwrap().hiding(&root).is_ok());
+}
