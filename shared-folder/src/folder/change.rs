@@ -90,12 +90,25 @@ impl Folder {
         self.place(from)?;
         let gate = self.gate();
         let (target, source) = self.in_place(to, |target| {
-            let source = self.place(from)?;
-            self.rename_in((&source, target), to, replace, permit)?;
-            Ok::<_, FolderError>(source)
+            for _ in 0..LOOKS_MAX {
+                let source = self.place(from)?;
+                match self.rename_in((&source, target), to, replace, permit) {
+                    Ok(()) => return Ok(source),
+                    // What was met then may be the very folder that was moved away.
+                    Err(_) if self.was_moved(&source, from) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(FolderError::Unsteady)
         })?;
         drop(gate);
         Ok(Renamed { source: source.folder, target: target.folder })
+    }
+
+    /// Whether the folder of `path` is another one by now, or none.
+    fn was_moved(&self, place: &Place<'_, '_>, path: &SharedPath) -> bool {
+        let folder = |place: &Place<'_, '_>| fstat(place.folder.as_fd()).map(|stat| Inode::of(&stat)).ok();
+        !self.place(path).is_ok_and(|now| folder(&now) == folder(place))
     }
 
     fn rename_in(
