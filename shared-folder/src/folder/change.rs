@@ -141,7 +141,11 @@ impl Folder {
     /// and replacing it would hide where it led.
     fn refuse_link_away(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<(), FolderError> {
         match place.stat() {
-            Ok(stat) if is_link(&stat) => self.status_to_write(place, path).map(drop),
+            Ok(stat) if is_link(&stat) => match self.status_to_write(place, path) {
+                // It was removed since: the name is free.
+                Err(FolderError::NotFound) if matches!(place.stat(), Err(Errno::NOENT)) => Ok(()),
+                looked => looked.map(drop),
+            },
             Ok(stat) => self.refuse_hidden(&stat),
             Err(Errno::NOENT) => Ok(()),
             Err(other) => Err(other.into()),
