@@ -18,7 +18,7 @@ use shared_folder::serve::Host;
 use shared_folder::sweeper::Sweeper;
 use std::sync::Arc;
 use wire::net::Locator;
-use wire::net::service::{Serve, Service};
+use wire::net::service::Service;
 
 /// Runs until it is stopped: `Done` after a drain, `Failed` after a forced stop.
 pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
@@ -26,7 +26,7 @@ pub(crate) fn run(config: Config) -> Result<ExitStatus, StartError> {
     let Config { state: _lock, listener, host, admission, door, cutting, confined, .. } = config;
     let signals = StopSignals::install()?;
     system_limits::raise_descriptors();
-    let service = Service::start(listener, admission, door, Arc::clone(&host) as Arc<dyn Serve>)?;
+    let service = Service::start(listener, admission, door, Arc::clone(&host))?;
     // Nobody else sets it.
     let _ = cutting.set((service.cutter(), Arc::downgrade(&host)));
     let output = Output::stdout();

@@ -107,7 +107,7 @@ impl Network {
     }
 
     /// What serves accepted connections: sessions are the host's, links the overlay's.
-    pub(crate) fn serve(&self) -> Arc<dyn Serve> {
+    pub(crate) fn serve(&self) -> Arc<impl Serve> {
         Arc::new(Gate::new(Arc::clone(&self.shared), Arc::clone(&self.host)))
     }
 

@@ -22,11 +22,12 @@ pub use share::{Rules, Share};
 pub use slots::UploadSlots;
 
 use crate::access::{Access, Guest, NoEntry};
+pub use session::Kept;
 use session::Session;
 use wire::connection::{Connection, RateLimit, refuse, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, SessionLimits, Welcome};
-use wire::net::service::{Serve, SessionSlot};
+use wire::net::service::{Rest, Serve, SessionSlot};
 
 /// A share and everything a session of it needs.
 pub struct Host {
@@ -75,9 +76,14 @@ impl Host {
         self.share.catalogue.give_up();
     }
 
-    /// Serves a session whose `hello` has been received.
-    pub fn session(&self, connection: Connection, hello: &Hello, slot: &SessionSlot) {
-        self.session_opened_with(&self.welcome, connection, hello, slot);
+    /// Serves a session whose `hello` has been received, to its end or its first rest.
+    pub fn session(&self, connection: Connection, hello: &Hello, slot: &SessionSlot) -> Option<Rest<Kept>> {
+        self.session_opened_with(&self.welcome, connection, hello, slot)
+    }
+
+    /// Goes on with one that rested.
+    pub fn resume(&self, rest: Rest<Kept>, slot: &SessionSlot) -> Option<Rest<Kept>> {
+        Session::woken(self, slot, rest).run()
     }
 
     /// As [`Host::session`], with these words instead of the usual ones.
@@ -87,24 +93,30 @@ impl Host {
         mut connection: Connection,
         hello: &Hello,
         slot: &SessionSlot,
-    ) {
+    ) -> Option<Rest<Kept>> {
         let Some(guest) = self.let_in(&mut connection, hello, slot) else {
-            return connection.close_gently();
+            connection.close_gently();
+            return None;
         };
         // Who has shown to be in the same private network is no stranger.
         if slot.becomes_session(guest.name.is_some() || words.network_proof.is_some()).is_err() {
             let text = "too many connections just now: try again later";
-            return slot.turn_away(connection, ErrorCode::Busy, text);
+            slot.turn_away(connection, ErrorCode::Busy, text);
+            return None;
         }
         // Whoever lost everything before this was a session was not cut.
         if self.access.permit(guest.key).is_nothing() {
-            return slot.turn_away(connection, ErrorCode::NotAllowed, &NoEntry::Unknown.to_string());
+            slot.turn_away(connection, ErrorCode::NotAllowed, &NoEntry::Unknown.to_string());
+            return None;
         }
         self.rate_limit.iter().for_each(|limit| connection.under(limit));
-        match welcome(&mut connection, words) {
-            Ok(()) => Session::new(self, slot, connection, (hello, guest)).run(),
-            Err(error) => tell_unopened(slot, &error),
+        if let Err(error) = welcome(&mut connection, words) {
+            tell_unopened(slot, &error);
+            return None;
         }
+        log::debug!("session {} opened by {} from {}", slot.id(), hello.agent, slot.address());
+        let kept = Kept::new(self, &connection, hello, guest);
+        Session::new(self, slot, Rest { connection, kept }).run()
     }
 }
 
@@ -133,9 +145,11 @@ impl Host {
 
 /// As a server: every connection is a session; links are refused.
 impl Serve for Host {
-    fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+    type Kept = Kept;
+
+    fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<Kept>> {
         match slot.receive_hello(&mut connection) {
-            Ok(hello) if hello.role == Role::Client => self.session(connection, &hello, slot),
+            Ok(hello) if hello.role == Role::Client => return self.session(connection, &hello, slot),
             Ok(_) => {
                 let text = "a server keeps no links: its files are there for sessions of role client";
                 slot.turn_away(connection, ErrorCode::NotAllowed, text);
@@ -145,6 +159,11 @@ impl Serve for Host {
                 connection.close_gently();
             }
         }
+        None
+    }
+
+    fn resume(&self, rest: Rest<Kept>, slot: &SessionSlot) -> Option<Rest<Kept>> {
+        self.resume(rest, slot)
     }
 }
 

@@ -134,6 +134,12 @@ impl Connection {
         self.sender.set_patience(stall)
     }
 
+    /// Gives back what memory is not needed while nothing is said; gives the moment at which the silence has lasted too long.
+    pub(crate) fn rests(&mut self) -> Option<Instant> {
+        self.sender.rests();
+        self.receiver.rests()
+    }
+
     /// From now on payload bytes move in both directions as fast as this allows.
     pub fn under(&mut self, limit: &RateLimit) {
         self.receiver.under(limit);

@@ -4,11 +4,11 @@ use crate::limits::LINE_BYTES_MAX;
 use std::ops::Range;
 use thiserror::Error;
 
-/// Room at first: an idle session that never said much holds no more.
+/// Room at first: who never says much at once needs no more.
 const ROOM_FIRST: usize = 2 * 1024;
 
 /// What has arrived and was not taken yet: at most one line's worth of bytes and one read more.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LineBuffer {
     /// Grows to the longest line where so much comes at once.
     bytes: Vec<u8>,
@@ -22,12 +22,6 @@ pub struct LineBuffer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a line is longer than {LINE_BYTES_MAX} bytes")]
 pub struct LineTooLong;
-
-impl Default for LineBuffer {
-    fn default() -> Self {
-        Self { bytes: vec![0; ROOM_FIRST], held: 0..0, scanned: 0 }
-    }
-}
 
 impl LineBuffer {
     /// Takes the next line, without its line feed, if it is complete.
@@ -78,6 +72,13 @@ impl LineBuffer {
         count as u64
     }
 
+    /// Gives the memory back, where nothing is held.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Room for the next bytes, at most `wanted` of it; empty only when a full line's worth is held.
     pub fn room(&mut self, wanted: usize) -> &mut [u8] {
         if self.held.start > 0 {
@@ -102,7 +103,7 @@ impl LineBuffer {
 
     fn grow(&mut self) {
         let wanted = self.bytes.len().saturating_mul(8);
-        self.bytes.resize(wanted.min(LINE_BYTES_MAX), 0);
+        self.bytes.resize(wanted.clamp(ROOM_FIRST, LINE_BYTES_MAX), 0);
     }
 
     fn find_line_feed(&mut self) -> Option<usize> {

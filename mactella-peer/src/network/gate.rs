@@ -6,13 +6,13 @@ use super::event::{Event, Verdict};
 use super::link::end_of;
 use crate::overlay::Neighbour;
 use crate::trust::{NO_MEMBER, peer_of};
-use shared_folder::serve::{Host, tell_unopened};
+use shared_folder::serve::{Host, Kept, tell_unopened};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::connection::{Connection, welcome};
 use wire::error_code::ErrorCode;
 use wire::message::{Hello, Role, Welcome};
-use wire::net::service::{Serve, SessionSlot};
+use wire::net::service::{Rest, Serve, SessionSlot};
 
 pub(super) struct Gate {
     shared: Arc<Shared>,
@@ -55,7 +55,9 @@ impl Gate {
 }
 
 impl Serve for Gate {
-    fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+    type Kept = Kept;
+
+    fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<Kept>> {
         match slot.receive_hello(&mut connection) {
             Ok(hello) if !self.shared.trust.admits(&connection, hello.network_proof) => {
                 log::info!("session {} from {} is in no network with us", slot.id(), slot.address());
@@ -65,13 +67,19 @@ impl Serve for Gate {
             }
             Ok(hello) if hello.role == Role::Peer => self.link(connection, &hello, slot),
             Ok(hello) => {
-                self.host.session_opened_with(&self.words(&connection), connection, &hello, slot);
+                let words = self.words(&connection);
+                return self.host.session_opened_with(&words, connection, &hello, slot);
             }
             Err(error) => {
                 tell_unopened(slot, &error);
                 connection.close_gently();
             }
         }
+        None
+    }
+
+    fn resume(&self, rest: Rest<Kept>, slot: &SessionSlot) -> Option<Rest<Kept>> {
+        self.host.resume(rest, slot)
     }
 }
 

@@ -63,6 +63,12 @@ struct Place<'a>(&'a AtomicUsize);
 pub(super) struct Group<'a> {
     arrived: Vec<Arrived<'a>>,
     rests: Vec<Rest<'a>>,
+    rhythm: Rhythm,
+}
+
+/// What groups of a session have shown of those to come.
+#[derive(Default)]
+pub(super) struct Rhythm {
     choice: SyncChoice,
     /// How long the last group took to land.
     last_took: Duration,
@@ -76,6 +82,15 @@ pub(super) struct Ends<'s> {
 }
 
 impl<'a> Group<'a> {
+    pub(super) fn with(rhythm: Rhythm) -> Self {
+        Self { arrived: Vec::new(), rests: Vec::new(), rhythm }
+    }
+
+    /// What is to be kept when nothing waits.
+    pub(super) fn rhythm(self) -> Rhythm {
+        self.rhythm
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rests.is_empty()
     }
@@ -112,17 +127,17 @@ impl<'a> Group<'a> {
     fn land_files(&mut self, id: u64, ends: &mut Ends<'_>) -> Vec<Result<Landed, LandingError>> {
         let files = self.arrived.len();
         let is_choice = files >= TOGETHER_FILES_MIN;
-        let syncing = if is_choice { self.choice.next() } else { Syncing::Each };
+        let syncing = if is_choice { self.rhythm.choice.next() } else { Syncing::Each };
         let byte_count = self.arrived.iter().map(Arrived::byte_count).sum();
         let (begun, pulse) = (Instant::now(), Pulse::new(id, &ends.host.share));
         let mut arrived = std::mem::take(&mut self.arrived);
         let mut work = || land(std::mem::take(&mut arrived), syncing);
         // A thread for each group costs a tenth of the speed where syncing costs nothing.
-        let is_quick = byte_count <= SMALL_WRITE_BYTES_MAX && (files == 1 || self.last_took < QUICK_TIME_MAX);
+        let is_quick = byte_count <= SMALL_WRITE_BYTES_MAX && (files == 1 || self.rhythm.last_took < QUICK_TIME_MAX);
         let landed = if is_quick { work() } else { while_working(pulse, ends.sender, byte_count, &mut work) };
-        self.last_took = begun.elapsed();
+        self.rhythm.last_took = begun.elapsed();
         if is_choice {
-            self.choice.took(syncing, u32::try_from(files).unwrap_or(u32::MAX), self.last_took);
+            self.rhythm.choice.took(syncing, u32::try_from(files).unwrap_or(u32::MAX), self.rhythm.last_took);
         }
         landed
     }

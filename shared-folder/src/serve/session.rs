@@ -1,7 +1,7 @@
 //! One session: receives requests, has each answered, tells the log, and ends in an orderly way.
 
 use super::Host;
-use super::group::{Ends, Group, Waiting};
+use super::group::{Ends, Group, Rhythm, Waiting};
 use super::pulse::GATHER_TIME_MAX;
 use super::record::{Begun, Outcome};
 use super::refusal::{End, Refusal, Stop, conclude, say_refused};
@@ -15,7 +15,7 @@ use wire::error_code::ErrorCode;
 use wire::limits::REQUESTS_IN_FLIGHT_MAX;
 use wire::message::reply::{Goodbye, Topic, Topics};
 use wire::message::{Hello, Request, Section};
-use wire::net::service::SessionSlot;
+use wire::net::service::{Rest, SessionSlot};
 use wire::path::SharedPath;
 
 /// Everything a request is answered with.
@@ -41,10 +41,36 @@ pub(super) struct Session<'a> {
     refused_stopping: usize,
     /// When answers were last sent between two requests.
     flushed: Instant,
+    /// It went on because something has come.
+    is_woken: bool,
+}
+
+/// What a session knows between two requests.
+pub struct Kept {
+    maker: String,
+    guest: Guest,
+    permit: Arc<Permit>,
+    judged_by: u64,
+    rhythm: Rhythm,
+    refused_stopping: usize,
+}
+
+impl Kept {
+    pub(super) fn new(host: &Host, connection: &Connection, hello: &Hello, guest: Guest) -> Self {
+        let maker = match connection.peer_key() {
+            Some(key) => format!("{} {key}", hello.process_id),
+            None => hello.process_id.clone(),
+        };
+        // The number first: what changes meanwhile is looked at again.
+        let (judged_by, permit) = (host.access.generation(), host.access.permit(guest.key));
+        Self { maker, guest, permit, judged_by, rhythm: Rhythm::default(), refused_stopping: 0 }
+    }
 }
 
 enum Next {
     GoOn,
+    /// Nothing is to be done before something comes.
+    Rest,
     Leave,
 }
 
@@ -56,39 +82,38 @@ pub(super) enum Progress<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(
-        host: &'a Host,
-        slot: &'a SessionSlot,
-        connection: Connection,
-        (hello, guest): (&Hello, Guest),
-    ) -> Self {
-        log::debug!("session {} opened by {} from {}", slot.id(), hello.agent, slot.address());
-        let closer = connection.closer();
-        let maker = match connection.peer_key() {
-            Some(key) => format!("{} {key}", hello.process_id),
-            None => hello.process_id.clone(),
-        };
+    /// A session that begins.
+    pub(super) fn new(host: &'a Host, slot: &'a SessionSlot, rest: Rest<Kept>) -> Self {
+        Self { is_woken: false, ..Self::woken(host, slot, rest) }
+    }
+
+    /// One that rested, and to which something has come.
+    pub(super) fn woken(host: &'a Host, slot: &'a SessionSlot, Rest { connection, kept }: Rest<Kept>) -> Self {
+        let Kept { maker, guest, permit, judged_by, rhythm, refused_stopping } = kept;
         Self {
             host,
             slot,
+            closer: connection.closer(),
             connection,
-            closer,
             maker,
-            judged_by: host.access.generation(),
-            permit: host.access.permit(guest.key),
             guest,
+            permit,
+            judged_by,
             scratch: Vec::new(),
             byte_count: 0,
-            group: Group::default(),
-            refused_stopping: 0,
+            group: Group::with(rhythm),
+            refused_stopping,
             flushed: Instant::now(),
+            is_woken: true,
         }
     }
 
-    pub(super) fn run(mut self) {
+    /// Serves until the session is over, or rests.
+    pub(super) fn run(mut self) -> Option<Rest<Kept>> {
         let end = loop {
             match self.next_request() {
                 Ok(Next::GoOn) => {}
+                Ok(Next::Rest) => return Some(self.rest()),
                 Ok(Next::Leave) => break None,
                 Err(end) => break Some(end),
             }
@@ -99,6 +124,13 @@ impl<'a> Session<'a> {
             None => self.connection.close_gently(),
             Some(end) => self.end(end),
         }
+        None
+    }
+
+    fn rest(self) -> Rest<Kept> {
+        let Self { connection, maker, guest, permit, judged_by, group, refused_stopping, .. } = self;
+        let kept = Kept { maker, guest, permit, judged_by, rhythm: group.rhythm(), refused_stopping };
+        Rest { connection, kept }
     }
 
     fn next_request(&mut self) -> Result<Next, End> {
@@ -111,6 +143,10 @@ impl<'a> Session<'a> {
         }
         if is_last {
             self.slot.end();
+            let is_woken = std::mem::take(&mut self.is_woken);
+            if !is_woken && !self.slot.awaits_request(&mut self.connection.receiver) {
+                return Ok(Next::Rest);
+            }
         }
         match self.connection.receiver.message::<Request>() {
             Ok(Some(decoded)) => self.answer(decoded),
@@ -133,7 +169,7 @@ impl<'a> Session<'a> {
             return Err(End::Fault { code: ErrorCode::BadMessage, message });
         };
         let (command, path) = (message.type_name(), label(&message));
-        let is_stopping = self.slot.begin(format!("{command} {path}")).is_err();
+        let is_stopping = self.slot.begin(command, &path).is_err();
         if is_stopping && self.refused_stopping >= REQUESTS_IN_FLIGHT_MAX {
             return Ok(Next::Leave);
         }

@@ -48,7 +48,7 @@ impl Holder {
         let host = Arc::new(host);
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let admission = Admission { connections_max: 8, patience: Duration::from_secs(20) };
-        let service = Service::start(listener, admission, Door::plain(), Arc::clone(&host) as _).unwrap();
+        let service = Service::start(listener, admission, Door::plain(), Arc::clone(&host)).unwrap();
         Self { service, host, share, _state: state }
     }
 

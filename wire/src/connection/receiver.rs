@@ -92,13 +92,18 @@ pub struct Receiver {
     patience: Duration,
     /// What the socket's own timeout is now, so that it is set only when it changes.
     timeout: Option<Duration>,
+    /// Since when a message is waited for in vain.
+    silent_since: Option<Instant>,
+    /// What such a wait ended with; the system tells it only once.
+    broken: Option<ReceiveError>,
     share: Option<Share>,
 }
 
 impl Receiver {
     pub(super) fn new(stream: Arc<Stream>, patience: Duration) -> Self {
-        let buffer = LineBuffer::default();
-        Self { stream, buffer, unread: 0, read_ahead: usize::MAX, patience, timeout: None, share: None }
+        let (buffer, unread, read_ahead) = (LineBuffer::default(), 0, usize::MAX);
+        let (timeout, silent_since, broken, share) = (None, None, None, None);
+        Self { stream, buffer, unread, read_ahead, patience, timeout, silent_since, broken, share }
     }
 
     pub(super) fn under(&mut self, limit: &RateLimit) {
@@ -127,25 +132,25 @@ impl Receiver {
         by: Option<Instant>,
     ) -> Result<Received<Set>, ReceiveError> {
         self.discard_unread()?;
-        let mut deadline = by;
+        self.broken.take().map_or(Ok(()), Err)?;
+        let mut line_end = by;
         while !self.buffer.has_line() {
             // Another protocol (TLS, say) may never send a line feed; its first byte gives it away.
             if self.buffer.first().is_some_and(|first| first != b'{') {
                 return Err(codec::no_object().into());
             }
-            let waiting = if by.is_some() {
-                Wait::Hello
+            let (waiting, deadline) = if by.is_some() {
+                (Wait::Hello, by)
             } else if self.buffer.is_empty() {
-                Wait::Message
+                (Wait::Message, self.silence_end())
             } else {
-                deadline = deadline.or_else(|| Some(Instant::now() + LINE_TIME_MAX));
-                Wait::Line
+                (Wait::Line, Some(*line_end.get_or_insert_with(|| Instant::now() + LINE_TIME_MAX)))
             };
             if !self.fill(waiting, deadline)? {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(ReceiveError::Closed(Half::Line)) };
             }
         }
-        self.read_ahead = usize::MAX;
+        (self.read_ahead, self.silent_since) = (usize::MAX, None);
         match self.buffer.next_line()? {
             Some(line) => Ok(Some(codec::decode(line)?)),
             None => Err(ReceiveError::Closed(Half::Line)),
@@ -169,6 +174,39 @@ impl Receiver {
             }
         }
         true
+    }
+
+    /// Waits for something of the next message, for `pause` at most; false where there is nothing yet, and there may still be. True
+    /// at the end of the stream, too, after an error, and where it has been waited for as long as patience allows, in however many
+    /// goes: [`Receiver::message`] says so then without waiting.
+    pub fn comes_within(&mut self, pause: Duration) -> bool {
+        if self.unread > 0 || !self.buffer.is_empty() {
+            return true;
+        }
+        self.silent_since.get_or_insert_with(Instant::now);
+        let has_come = !pause.is_zero() && self.has_come_within(pause);
+        has_come || self.silence_end().is_some_and(|end| end <= Instant::now())
+    }
+
+    /// Gives back what memory is not needed while nothing comes; gives the moment at which that has lasted too long.
+    pub(super) fn rests(&mut self) -> Option<Instant> {
+        self.buffer.release();
+        self.silence_end()
+    }
+
+    fn has_come_within(&mut self, pause: Duration) -> bool {
+        match self.wait_at_most(pause).and_then(|()| self.read_once(Wait::Message)) {
+            Ok(has_come) => has_come.is_some(),
+            Err(ReceiveError::TimedOut(_)) => false,
+            Err(error) => {
+                self.broken = Some(error);
+                true
+            }
+        }
+    }
+
+    fn silence_end(&self) -> Option<Instant> {
+        self.silent_since?.checked_add(self.patience)
     }
 
     /// Whether a whole line has already been taken from the socket.
@@ -224,19 +262,25 @@ impl Receiver {
         Ok(())
     }
 
-    /// Reads once into the line buffer; false is the end of the stream.
+    /// Reads into the line buffer; false is the end of the stream.
     fn fill(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<bool, ReceiveError> {
         loop {
             self.set_timeout(waiting, deadline)?;
-            let room = self.buffer.room(self.read_ahead);
-            if room.is_empty() {
-                return Err(LineTooLong.into());
-            }
-            if let Some(count) = self.stream.read(room).map_err(|error| broken(error, waiting))? {
-                self.buffer.filled(count);
-                return Ok(count > 0);
+            if let Some(has_come) = self.read_once(waiting)? {
+                return Ok(has_come);
             }
         }
+    }
+
+    /// Reads once; none where what came means nothing yet.
+    fn read_once(&mut self, waiting: Wait) -> Result<Option<bool>, ReceiveError> {
+        let room = self.buffer.room(self.read_ahead);
+        if room.is_empty() {
+            return Err(LineTooLong.into());
+        }
+        let count = self.stream.read(room).map_err(|error| broken(error, waiting))?;
+        self.buffer.filled(count.unwrap_or_default());
+        Ok(count.map(|count| count > 0))
     }
 
     fn set_timeout(&mut self, waiting: Wait, deadline: Option<Instant>) -> Result<(), ReceiveError> {
@@ -248,7 +292,10 @@ impl Receiver {
             return Err(ReceiveError::TimedOut(waiting));
         }
         // A deadline that is further away than our patience changes nothing until it is near.
-        let timeout = left.min(self.patience);
+        self.wait_at_most(left.min(self.patience))
+    }
+
+    fn wait_at_most(&mut self, timeout: Duration) -> Result<(), ReceiveError> {
         if self.timeout != Some(timeout) {
             self.stream.set_read_timeout(timeout).map_err(ReceiveError::Lost)?;
             self.timeout = Some(timeout);

@@ -124,6 +124,14 @@ impl Sender {
         result
     }
 
+    /// Gives back what memory is not needed while nothing is said.
+    pub(super) fn rests(&mut self) {
+        self.copy = Vec::new();
+        if self.gathered.is_empty() {
+            self.gathered = Vec::new();
+        }
+    }
+
     /// Sends a section from memory; short ones are only gathered. Under a limit, a long one goes as several.
     ///
     /// # Errors

@@ -1,9 +1,13 @@
-//! A daemon's service: a thread accepts, a thread for each session serves, and a stop drains or cuts.
+//! A daemon's service: a thread accepts, threads serve whoever has something to say, and a stop drains or cuts.
 //!
 //! Both daemons' sessions run here. Must not know what they say.
 
 mod acceptor;
+mod workers;
+mod parking;
 mod slot;
+mod presence;
+mod seats;
 mod penalty;
 mod block;
 
@@ -18,13 +22,30 @@ use slot::Slots;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+use workers::Workers;
 
-/// What a session does with its connection. It returns when the session is over.
+/// What a session does with its connection. A panic ends this session alone.
 pub trait Serve: Send + Sync + 'static {
-    /// Serves one session to its end. A panic ends this session alone.
-    fn serve(&self, connection: Connection, slot: &SessionSlot);
+    /// What a session knows between two requests.
+    type Kept: Send + 'static;
+
+    /// Serves a new session, to its end, or until it rests.
+    fn open(&self, connection: Connection, slot: &SessionSlot) -> Option<Rest<Self::Kept>>;
+
+    /// Goes on with one that rested: something has come, or it has waited as long as it may; whichever it is, the receiver
+    /// says at once. To its end, or until it rests again.
+    fn resume(&self, rest: Rest<Self::Kept>, slot: &SessionSlot) -> Option<Rest<Self::Kept>>;
+}
+
+/// A session that waits for its client, and needs no thread meanwhile.
+#[derive(Debug)]
+pub struct Rest<Kept> {
+    /// Nothing is left in it that was received, or is to be sent.
+    pub connection: Connection,
+    /// What it knows.
+    pub kept: Kept,
 }
 
 /// How many sessions at once, and how long each may wait.
@@ -63,20 +84,26 @@ impl Service {
     ///
     /// # Errors
     /// When the process has no descriptor or thread left.
-    pub fn start(
+    pub fn start<S: Serve>(
         listener: Listener,
         admission: Admission,
         door: Door,
-        serve: Arc<dyn Serve>,
+        serve: Arc<S>,
     ) -> io::Result<Self> {
         let (emptied_sender, emptied): (Sender<()>, _) = bounded(1);
         let slots = Arc::new(Slots::new(admission, emptied_sender));
         let wake = Arc::new(Wake::new()?);
         let address = listener.address();
-        let acceptor =
-            Acceptor::new(listener, admission, (door, serve), (Arc::clone(&slots), Arc::clone(&wake)));
-        let thread = std::thread::Builder::new().name("accept".into()).spawn(move || acceptor.run())?;
-        Ok(Self { slots, wake, address, emptied, acceptor: Some(thread) })
+        let workers = Workers::start(serve, door.clone(), Arc::clone(&slots))?;
+        let shared = (Arc::clone(&slots), Arc::clone(&wake));
+        let acceptor = Acceptor::new(listener, admission, (door, Arc::clone(&workers)), shared);
+        match Builder::new().name("accept".into()).spawn(move || acceptor.run()) {
+            Ok(thread) => Ok(Self { slots, wake, address, emptied, acceptor: Some(thread) }),
+            Err(error) => {
+                workers.finish();
+                Err(error)
+            }
+        }
     }
 
     /// Where it listens.
@@ -120,7 +147,7 @@ impl Drop for Service {
         self.slots.cut();
         self.wake.call();
         if let Some(acceptor) = self.acceptor.take() {
-            // It catches what sessions throw, so its own end is always orderly.
+            // What sessions throw is caught, so its own end is always orderly.
             let _ = acceptor.join();
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::connection::Closer;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
 use std::time::Duration;
 
-/// Once called, every wait on it is over, for ever.
+/// Once called, every wait on it is over, for ever (unless it is reset).
 #[derive(Debug)]
 pub struct Wake(OwnedFd);
 
@@ -23,6 +23,12 @@ impl Wake {
     pub fn call(&self) {
         // Only an overflow of the counter can fail, and then it is readable already.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    /// Forgets the calls so far.
+    pub(super) fn reset(&self) {
+        // Nobody called at worst.
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 
     /// Waits until `source` can be read without waiting (true), or this was called (false).
@@ -78,4 +84,10 @@ pub enum Ready {
     Wake,
     /// The time was over.
     Nothing,
+}
+
+impl AsFd for Wake {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }

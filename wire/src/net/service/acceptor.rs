@@ -1,13 +1,13 @@
-//! The accepting thread: admits, refuses, backs off when descriptors or threads run out, joins what has ended.
+//! The accepting thread: admits, refuses, backs off when descriptors or threads run out.
 
-use super::slot::{Entry, SessionSlot, Slots};
+use super::slot::{Entry, Slots};
+use super::workers::Workers;
 use super::{Admission, Serve};
 use crate::connection::{Connection, refuse};
 use crate::error_code::ErrorCode;
 use crate::limits::LINGER_TIME_MAX;
-use crate::net::{Door, DoorError, Listener, Wake};
+use crate::net::{Door, Listener, Wake};
 use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -19,29 +19,29 @@ const REFUSALS_MAX: usize = 64;
 const BACK_OFF_FIRST: Duration = Duration::from_millis(10);
 const BACK_OFF_LAST: Duration = Duration::from_secs(1);
 
-pub(super) struct Acceptor {
+pub(super) struct Acceptor<S: Serve> {
     listener: Listener,
     admission: Admission,
     door: Door,
-    serve: Arc<dyn Serve>,
+    workers: Arc<Workers<S>>,
     slots: Arc<Slots>,
     wake: Arc<Wake>,
     refusals: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Acceptor {
+impl<S: Serve> Acceptor<S> {
     pub(super) fn new(
         listener: Listener,
         admission: Admission,
-        (door, serve): (Door, Arc<dyn Serve>),
+        (door, workers): (Door, Arc<Workers<S>>),
         (slots, wake): (Arc<Slots>, Arc<Wake>),
     ) -> Self {
         let (refusals, threads) = (Arc::default(), Vec::new());
-        Self { listener, admission, door, serve, slots, wake, refusals, threads }
+        Self { listener, admission, door, workers, slots, wake, refusals, threads }
     }
 
-    /// Accepts until woken, then joins every session.
+    /// Accepts until woken, then waits for every session.
     pub(super) fn run(mut self) {
         let mut back_off = BACK_OFF_FIRST;
         loop {
@@ -59,8 +59,8 @@ impl Acceptor {
                     back_off = (back_off * 2).min(BACK_OFF_LAST);
                 }
             }
-            self.join_ended();
         }
+        self.workers.finish();
         self.threads.drain(..).for_each(join);
     }
 
@@ -71,28 +71,10 @@ impl Acceptor {
         };
         let (closer, address) = (connection.closer(), connection.address());
         match self.slots.enter(closer, address) {
-            Entry::Entered(slot) => self.start_session(connection, slot),
+            Entry::Entered(slot) => self.workers.open(connection, slot),
             Entry::Stopping => self.refuse(connection, ErrorCode::Stopping, "this daemon is stopping"),
             Entry::Overrun => log::debug!("a connection was closed: too many have not ended yet"),
         }
-    }
-
-    fn start_session(&mut self, mut connection: Connection, slot: SessionSlot) {
-        let (door, serve) = (self.door.clone(), Arc::clone(&self.serve));
-        let name = format!("session-{}", slot.id());
-        let session = move || {
-            let served = catch_unwind(AssertUnwindSafe(|| {
-                let deadline = connection.opening_deadline();
-                match door.enter(&mut connection, deadline) {
-                    Ok(()) => serve.serve(connection, &slot),
-                    Err(error) => turn_away(connection, &slot, &error),
-                }
-            }));
-            if served.is_err() {
-                log::error!("session {} of {} ended by a bug in this program", slot.id(), slot.address());
-            }
-        };
-        self.spawn(name, session);
     }
 
     fn refuse(&mut self, mut connection: Connection, code: ErrorCode, message: &'static str) {
@@ -110,11 +92,12 @@ impl Acceptor {
             }
             refusals.fetch_sub(1, Ordering::Relaxed);
         };
-        self.spawn("refusal".to_owned(), say);
+        self.spawn(say);
     }
 
-    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) {
-        match Builder::new().name(name).spawn(work) {
+    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.join_ended();
+        match Builder::new().name("refusal".to_owned()).spawn(work) {
             Ok(thread) => self.threads.push(thread),
             // The connection was dropped with the closure; whoever dialled sees it close.
             Err(error) => log::warn!("no thread can be started now: {error}"),
@@ -129,14 +112,7 @@ impl Acceptor {
     }
 }
 
-/// Ends a connection that did not come in.
-fn turn_away(mut connection: Connection, slot: &SessionSlot, error: &DoorError) {
-    log::info!("session {} from {} did not open: {error}", slot.id(), slot.address());
-    slot.stays_outside(&mut connection, error);
-    connection.close_gently();
-}
-
 fn join(thread: JoinHandle<()>) {
-    // Sessions catch their own panics; nothing is left to be told.
+    // A refusal that panicked has nothing to be told.
     let _ = thread.join();
 }

@@ -3,7 +3,9 @@
 use super::Admission;
 use super::block::Block;
 use super::penalty::Penalties;
-use crate::connection::{Closer, Connection, OpeningError, hear_hello, refuse, refuse_opening};
+use super::presence::Presence;
+use super::seats::{Seat, Seats};
+use crate::connection::{Closer, Connection, OpeningError, Receiver, hear_hello, refuse, refuse_opening};
 use crate::error_code::ErrorCode;
 use crate::key::PublicKey;
 use crate::limits::{OPENINGS_MAX, OPENINGS_PER_ADDRESS_MAX};
@@ -13,7 +15,7 @@ use crossbeam_channel::Sender;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,9 @@ pub(super) struct Slots {
     emptied: Sender<()>,
     /// Somebody opened or left.
     changed: Condvar,
+    /// Set before any session is asked whether it runs a request.
+    stopping: AtomicBool,
+    seats: Seats,
 }
 
 #[derive(Debug, Default)]
@@ -68,20 +73,17 @@ struct State {
     sessions: HashMap<u64, Held>,
     penalties: Penalties,
     last_id: u64,
-    stopping: bool,
 }
 
 #[derive(Debug)]
 struct Held {
-    closer: Closer,
+    presence: Arc<Presence>,
     address: SocketAddr,
     block: Block,
     since: Instant,
     who: Option<String>,
     /// By whose rules it was judged, where it was: of a key, or of everybody.
     owner: Option<Option<PublicKey>>,
-    running: Option<String>,
-    byte_count: Arc<AtomicU64>,
     role: Role,
 }
 
@@ -114,7 +116,13 @@ pub(super) enum Entry {
 
 impl Slots {
     pub(super) fn new(admission: Admission, emptied: Sender<()>) -> Self {
-        Self { state: Mutex::default(), admission, emptied, changed: Condvar::new() }
+        let (state, changed, stopping, seats) = Default::default();
+        Self { state, admission, emptied, changed, stopping, seats }
+    }
+
+    /// Where sessions wait for their next request.
+    pub(super) fn seats(&self) -> &Seats {
+        &self.seats
     }
 
     /// Enters a connection; where too many are opening, another gives way.
@@ -122,25 +130,30 @@ impl Slots {
         let block = Block::of(address);
         let mut state = self.lock();
         let deadline = Instant::now() + CATCH_UP_TIME_MAX;
-        while !state.stopping && state.is_crowded(block) && Instant::now() < deadline {
+        while !self.is_stopping() && state.is_crowded(block) && Instant::now() < deadline {
             let waited = self.changed.wait_timeout(state, GRACE);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        if state.stopping {
+        if self.is_stopping() {
             return Entry::Stopping;
         }
         if !state.make_room(block) {
             return Entry::Overrun;
         }
         state.last_id += 1;
-        let (id, held) = (state.last_id, Held::opening(closer, address));
-        let byte_count = Arc::clone(&held.byte_count);
-        state.sessions.insert(id, held);
-        Entry::Entered(SessionSlot { slots: Arc::clone(self), id, address, byte_count })
+        let (id, presence) = (state.last_id, Arc::new(Presence::new(closer)));
+        state.sessions.insert(id, Held::opening(Arc::clone(&presence), address));
+        Entry::Entered(SessionSlot { slots: Arc::clone(self), id, address, presence })
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.lock().stopping
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Waits until everybody has left.
+    pub(super) fn wait_until_empty(&self) {
+        let state = self.changed.wait_while(self.lock(), |state| !state.sessions.is_empty());
+        drop(state.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Cuts every session that is judged by the rules of somebody for whom `is_lost`; gives how many. Who is not in yet
@@ -150,7 +163,7 @@ impl Slots {
         let sessions = state.sessions.values().filter(|held| held.role.is_in());
         let lost =
             sessions.filter(|held| held.owner.is_some_and(|owner| is_lost(owner, held.who.as_deref())));
-        lost.map(|held| held.closer.abort()).count()
+        lost.map(|held| held.presence.closer().abort()).count()
     }
 
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {
@@ -162,18 +175,17 @@ impl Slots {
     }
 
     pub(super) fn drain(&self) -> usize {
-        let mut state = self.lock();
-        state.stopping = true;
-        state.sessions.values().filter(|held| held.running.is_none()).for_each(|held| held.closer.close());
-        let busy = state.sessions.values().filter(|held| held.running.is_some()).count();
+        let state = self.lock();
+        self.stopping.store(true, Ordering::SeqCst);
+        let busy = state.sessions.values().filter(|held| !held.presence.close_if_idle()).count();
         self.tell_if_empty(&state);
         busy
     }
 
     pub(super) fn cut(&self) -> usize {
-        let mut state = self.lock();
-        state.stopping = true;
-        state.sessions.values().for_each(|held| held.closer.abort());
+        let state = self.lock();
+        self.stopping.store(true, Ordering::SeqCst);
+        state.sessions.values().for_each(|held| held.presence.closer().abort());
         self.tell_if_empty(&state);
         state.sessions.values().filter(|held| held.role.is_shown()).count()
     }
@@ -195,7 +207,7 @@ impl Slots {
     }
 
     fn tell_if_empty(&self, state: &State) {
-        if state.stopping && state.sessions.is_empty() {
+        if self.is_stopping() && state.sessions.is_empty() {
             // One word is enough; a full channel has it already.
             let _ = self.emptied.try_send(());
         }
@@ -231,7 +243,7 @@ impl State {
         }
         let next = self.next_to_give_way(block);
         if let Some(held) = next.and_then(|id| self.sessions.get_mut(&id)) {
-            held.closer.close();
+            held.presence.closer().close();
             held.role = Role::GaveWay;
         }
         true
@@ -289,15 +301,15 @@ impl Role {
 }
 
 impl Held {
-    fn opening(closer: Closer, address: SocketAddr) -> Self {
-        let (since, block, byte_count) = (Instant::now(), Block::of(address), Arc::default());
-        let (who, owner, running, role) = (None, None, None, Role::Opening);
-        Self { closer, address, block, since, who, owner, running, byte_count, role }
+    fn opening(presence: Arc<Presence>, address: SocketAddr) -> Self {
+        let (since, block) = (Instant::now(), Block::of(address));
+        let (who, owner, role) = (None, None, Role::Opening);
+        Self { presence, address, block, since, who, owner, role }
     }
 
     /// Whether the next step is ours: its thread has yet to begin, to read what came, or to decide.
     fn waits_for_us(&self) -> bool {
-        self.role == Role::Opening && !self.closer.is_kept_waiting()
+        self.role == Role::Opening && !self.presence.closer().is_kept_waiting()
     }
 
     fn status(&self, id: u64) -> SessionStatus {
@@ -306,8 +318,8 @@ impl Held {
             address: self.address,
             since: self.since,
             who: self.who.clone(),
-            running: self.running.clone(),
-            byte_count: self.byte_count.load(Ordering::Relaxed),
+            running: self.presence.running(),
+            byte_count: self.presence.byte_count(),
         }
     }
 }
@@ -318,7 +330,7 @@ pub struct SessionSlot {
     slots: Arc<Slots>,
     id: u64,
     address: SocketAddr,
-    byte_count: Arc<AtomicU64>,
+    presence: Arc<Presence>,
 }
 
 impl SessionSlot {
@@ -334,36 +346,29 @@ impl SessionSlot {
         self.address
     }
 
-    /// Marks that a request runs, so that a drain waits for it until [`SessionSlot::end`].
+    /// Marks that a request runs, so that a drain waits for it until [`SessionSlot::end`]; STATUS shows these words of it.
     ///
     /// # Errors
     /// When a stop has begun: the request must be refused. An earlier one that still runs goes on running.
-    pub fn begin(&self, label: String) -> Result<(), StoppingNow> {
-        let mut state = self.slots.lock();
-        if state.stopping {
-            return Err(StoppingNow);
-        }
-        if let Some(held) = state.sessions.get_mut(&self.id) {
-            held.running = Some(label);
-        }
-        Ok(())
+    pub fn begin(&self, command: &str, path: &str) -> Result<(), StoppingNow> {
+        if self.presence.begin(&self.slots.stopping, command, path) { Ok(()) } else { Err(StoppingNow) }
     }
 
     /// From now on STATUS shows this of the request that runs.
     pub fn relabel(&self, label: &str) {
-        self.change(|held| held.running.iter_mut().for_each(|running| label.clone_into(running)));
+        self.presence.relabel(label);
     }
 
     /// Marks that every answer has been sent: from now on a drain closes this session at once.
     pub fn end(&self) {
-        let mut state = self.slots.lock();
-        let stopping = state.stopping;
-        if let Some(held) = state.sessions.get_mut(&self.id)
-            && held.running.take().is_some()
-            && stopping
-        {
-            held.closer.finish_receiving();
-        }
+        self.presence.end(&self.slots.stopping);
+    }
+
+    /// Waits a moment for the next request, where threads may wait; false where none came: the session is to rest until
+    /// then. True as well where it has waited as long as it may: [`Receiver::message`] says so.
+    pub fn awaits_request(&self, receiver: &mut Receiver) -> bool {
+        let seat = self.slots.seats.take();
+        receiver.comes_within(seat.as_ref().map_or(Duration::ZERO, Seat::time))
     }
 
     /// Takes the other end's `hello`; who says nothing of the kind is told so, later and later.
@@ -456,7 +461,7 @@ impl SessionSlot {
 
     /// Counts payload bytes for STATUS.
     pub fn count_bytes(&self, byte_count: u64) {
-        self.byte_count.fetch_add(byte_count, Ordering::Relaxed);
+        self.presence.count_bytes(byte_count);
     }
 
     /// Whether a stop has begun.

@@ -1,9 +1,11 @@
 //! Admission, drain and panics of a service, over real loopback sockets.
 
 use super::*;
-use crate::connection::{self, Opened, OpeningError, say_hello};
+use crate::connection::{self, Opened, OpeningError, ReceiveError, Wait, say_hello};
 use crate::error_code::ErrorCode;
-use crate::message::{Hello, Role, SessionLimits, Welcome};
+use crate::message::reply::Goodbye;
+use crate::message::request::Bye;
+use crate::message::{Hello, Reply, Request, Role, SessionLimits, Welcome};
 use crate::net::{Address, Security, dial};
 use std::io::{Read as _, Write as _};
 use std::sync::mpsc;
@@ -18,26 +20,70 @@ struct Holding {
 }
 
 impl Serve for Holding {
-    fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+    type Kept = ();
+
+    fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<()>> {
         if slot.receive_hello(&mut connection).is_err() {
-            return connection.close_gently();
+            connection.close_gently();
+        } else if slot.becomes_session(false).is_err() {
+            slot.turn_away(connection, ErrorCode::Busy, "full");
+        } else {
+            connection::welcome(&mut connection, &welcome()).unwrap();
+            slot.begin("hold", "").unwrap();
+            self.begun.send(()).unwrap();
+            self.release.recv().unwrap();
+            slot.end();
         }
-        if slot.becomes_session(false).is_err() {
-            return slot.turn_away(connection, ErrorCode::Busy, "full");
-        }
-        connection::welcome(&mut connection, &welcome()).unwrap();
-        slot.begin("hold".into()).unwrap();
-        self.begun.send(()).unwrap();
-        self.release.recv().unwrap();
-        slot.end();
+        None
+    }
+
+    fn resume(&self, _: Rest<()>, _: &SessionSlot) -> Option<Rest<()>> {
+        unreachable!("it never rests")
     }
 }
 
 struct Panicking;
 
 impl Serve for Panicking {
-    fn serve(&self, _: Connection, _: &SessionSlot) {
+    type Kept = ();
+
+    fn open(&self, _: Connection, _: &SessionSlot) -> Option<Rest<()>> {
         panic!("on purpose");
+    }
+
+    fn resume(&self, _: Rest<()>, _: &SessionSlot) -> Option<Rest<()>> {
+        panic!("on purpose");
+    }
+}
+
+/// Says welcome, and answers every line with a goodbye; tells the test where sessions begin and end.
+struct Resting(mpsc::SyncSender<&'static str>);
+
+impl Serve for Resting {
+    type Kept = usize;
+
+    fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<usize>> {
+        slot.receive_hello(&mut connection).unwrap();
+        slot.becomes_session(false).unwrap();
+        connection::welcome(&mut connection, &welcome()).unwrap();
+        self.0.send("rests").unwrap();
+        connection.receiver.comes_within(Duration::ZERO);
+        Some(Rest { connection, kept: 0 })
+    }
+
+    fn resume(&self, Rest { mut connection, kept }: Rest<usize>, _: &SessionSlot) -> Option<Rest<usize>> {
+        match connection.receiver.message::<Request>() {
+            Ok(Some(asked)) => {
+                connection.sender.send(asked.id, &Goodbye {}).unwrap();
+                assert_eq!(asked.id, Some(kept as u64));
+                connection.receiver.comes_within(Duration::ZERO);
+                return Some(Rest { connection, kept: kept + 1 });
+            }
+            Ok(None) => self.0.send("left").unwrap(),
+            Err(ReceiveError::TimedOut(Wait::Message)) => self.0.send("silent").unwrap(),
+            Err(other) => panic!("{other}"),
+        }
+        None
     }
 }
 
@@ -54,9 +100,13 @@ fn welcome() -> Welcome {
     }
 }
 
-fn start(connections_max: usize, serve: Arc<dyn Serve>) -> Service {
+fn start(connections_max: usize, serve: Arc<impl Serve>) -> Service {
+    start_with(Admission { connections_max, patience: PATIENCE }, serve)
+}
+
+fn start_with(admission: Admission, serve: Arc<impl Serve>) -> Service {
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    Service::start(listener, Admission { connections_max, patience: PATIENCE }, Door::plain(), serve).unwrap()
+    Service::start(listener, admission, Door::plain(), serve).unwrap()
 }
 
 fn open(service: &Service) -> Result<(Connection, Opened), OpeningError> {
@@ -145,20 +195,26 @@ fn another_protocol_is_told_by_its_first_byte_and_not_by_a_time_out() {
 fn sessions_at_their_limit_leave_room_for_links() {
     struct Roles;
     impl Serve for Roles {
-        fn serve(&self, mut connection: Connection, slot: &SessionSlot) {
+        type Kept = ();
+
+        fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<()>> {
             let hello = slot.receive_hello(&mut connection).unwrap();
             if hello.role == Role::Peer {
                 slot.becomes_link();
             } else if slot.becomes_session(false).is_err() {
-                return slot.turn_away(connection, ErrorCode::Busy, "full");
+                slot.turn_away(connection, ErrorCode::Busy, "full");
+                return None;
             }
             connection::welcome(&mut connection, &welcome()).unwrap();
-            let _ = connection.receiver.message::<crate::message::Request>();
+            let _ = connection.receiver.message::<Request>();
+            None
+        }
+
+        fn resume(&self, _: Rest<()>, _: &SessionSlot) -> Option<Rest<()>> {
+            unreachable!("it never rests")
         }
     }
-    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let admission = Admission { connections_max: 1, patience: PATIENCE };
-    let service = Service::start(listener, admission, Door::plain(), Arc::new(Roles)).unwrap();
+    let service = start(1, Arc::new(Roles));
     let _session = open(&service).unwrap();
     assert_eq!(refusal(open(&service)), Some(ErrorCode::Busy));
     let mut links = Vec::new();
@@ -214,4 +270,73 @@ fn a_crowd_that_opens_promptly_is_served_to_the_last() {
         let_go.send(()).unwrap();
     }
     drop(crowd);
+}
+
+#[test]
+fn sessions_that_rest_go_on_when_something_comes_however_often_and_however_many_they_are() {
+    let (told, tells) = mpsc::sync_channel(1000);
+    let service = start(500, Arc::new(Resting(told)));
+    let mut clients: Vec<_> = (0..300).map(|_| open(&service).unwrap().0).collect();
+    for id in 0..5 {
+        for client in &mut clients {
+            client.sender.send(Some(id), &Bye {}).unwrap();
+        }
+        for client in &mut clients {
+            let answer = client.receiver.message::<Reply>().unwrap().unwrap();
+            assert!(answer.id == Some(id) && matches!(answer.message, Reply::Goodbye(_)));
+        }
+    }
+    drop(clients);
+    let said: Vec<_> = (0..600).map(|_| tells.recv_timeout(PATIENCE).unwrap()).collect();
+    assert_eq!(said.iter().filter(|word| **word == "left").count(), 300);
+}
+
+#[test]
+fn a_session_that_rests_longer_than_patience_allows_is_told_so() {
+    let (told, tells) = mpsc::sync_channel(8);
+    let admission = Admission { connections_max: 4, patience: Duration::from_millis(50) };
+    let service = start_with(admission, Arc::new(Resting(told)));
+    let _silent = open(&service).unwrap();
+    let said: Vec<_> = (0..2).map(|_| tells.recv_timeout(PATIENCE).unwrap()).collect();
+    assert_eq!(said, ["rests", "silent"]);
+}
+
+#[test]
+fn promise_7_a_drain_closes_sessions_that_rest_at_once() {
+    let (told, tells) = mpsc::sync_channel(8);
+    let service = start(4, Arc::new(Resting(told)));
+    let _one = open(&service).unwrap();
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("rests"));
+    assert_eq!(service.drain(), 0);
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("left"));
+    service.emptied().recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
+fn whoever_is_ready_is_served_while_many_others_keep_their_threads() {
+    /// Keeps the thread with the first request until the test lets go.
+    struct Keeping(Holding);
+    impl Serve for Keeping {
+        type Kept = ();
+
+        fn open(&self, mut connection: Connection, slot: &SessionSlot) -> Option<Rest<()>> {
+            slot.receive_hello(&mut connection).unwrap();
+            slot.becomes_session(false).unwrap();
+            connection::welcome(&mut connection, &welcome()).unwrap();
+            Some(Rest { connection, kept: () })
+        }
+
+        fn resume(&self, _: Rest<()>, _: &SessionSlot) -> Option<Rest<()>> {
+            self.0.begun.send(()).unwrap();
+            self.0.release.recv().unwrap();
+            None
+        }
+    }
+    let (begun, has_begun) = mpsc::sync_channel(100);
+    let (let_go, release) = bounded(100);
+    let service = start(100, Arc::new(Keeping(Holding { begun, release })));
+    let mut crowd: Vec<_> = (0..100).map(|_| open(&service).unwrap().0).collect();
+    crowd.iter_mut().for_each(|client| client.sender.send(Some(0), &Bye {}).unwrap());
+    (0..100).for_each(|_| has_begun.recv_timeout(PATIENCE).unwrap());
+    (0..100).for_each(|_| let_go.send(()).unwrap());
 }
