@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, after, never, select};
 
 use crate::console_input::{ConsoleEvent, ConsoleInput};
+use crate::error_output::LogWriter;
 use crate::escape::Escaped;
 use crate::exit::ExitStatus;
 use crate::input_line::InputLine;
@@ -52,6 +53,7 @@ impl<W: Work> Daemon<'_, W> {
     /// Runs until it is stopped: `Done` after a drain, `Failed` where it was forced or the drain took longer than
     /// `drain_timeout`.
     pub fn run(self, drain_timeout: Duration) -> ExitStatus {
+        let _writer = LogWriter::start();
         let nothing = never::<ConsoleEvent>();
         let lines = self.console.as_ref().map_or(&nothing, ConsoleInput::receiver);
         let mut deadline = never();

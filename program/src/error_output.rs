@@ -1,17 +1,19 @@
-//! Standard error as a daemon writes it: line by line, and never waiting long for whoever reads it.
+//! Standard error as a daemon writes it: whole lines, and never waiting long for whoever reads them.
 //!
 //! A daemon's sessions end with their log lines, so a reader that is stuck, a full pipe or a terminal after Ctrl-S,
-//! must not hold them up. It must not know what the lines say.
+//! must not hold them up. While the daemon runs, a thread writes what all others say: so they neither wait for each other nor for a
+//! call of the system. It must not know what the lines say.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::isatty;
 
@@ -23,9 +25,16 @@ const TERMINAL_PORTION_BYTES_MAX: usize = 128;
 /// So long a line waits for a reader that is slow. Those after it do not wait at all until bytes are taken again.
 const SLOW_READER_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// So long lines gather before they are written together.
+const GATHER_TIME: Duration = Duration::from_millis(5);
+/// So much gathers at most while the reader is waited for. What is more is lost and counted.
+const GATHERED_BYTES_MAX: usize = 1 << 20;
 
 /// All that a daemon says on standard error goes through here.
 static STANDARD_ERROR: LazyLock<Mutex<Lines<Output>>> = LazyLock::new(|| Mutex::new(Lines::to(io::stderr())));
+
+/// What waits for the thread that writes.
+static GATHERED: Gathered = Gathered { state: Mutex::new(Waiting::none()), changed: Condvar::new() };
 
 /// A descriptor, ours or the process's.
 type Output = Box<dyn AsFd + Send>;
@@ -46,12 +55,101 @@ impl ErrorOutput {
 
 impl Write for ErrorOutput {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        lines().write(line);
+        if !GATHERED.takes(line) {
+            lines().write(line);
+        }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The thread that writes what all others log, as long as this is held.
+#[derive(Debug)]
+pub(crate) struct LogWriter(Option<JoinHandle<()>>);
+
+impl LogWriter {
+    /// Starts it; where no thread can be started, everybody goes on writing by himself.
+    pub(crate) fn start() -> Self {
+        GATHERED.lock().is_on = true;
+        let thread = Builder::new().name("log".into()).spawn(|| {
+            let mut batch = Vec::new();
+            while let Some(lost) = GATHERED.take(&mut batch) {
+                let mut lines = lines();
+                lines.lost = lines.lost.saturating_add(lost);
+                lines.write(&batch);
+            }
+        });
+        GATHERED.lock().is_on = thread.is_ok();
+        Self(thread.ok())
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        GATHERED.lock().is_on = false;
+        GATHERED.changed.notify_all();
+        if let Some(thread) = self.0.take() {
+            // It has written the last lines then, or panicked, and nobody can be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Lines of all threads, in their order.
+struct Gathered {
+    state: Mutex<Waiting>,
+    /// There is something, or there will be no more.
+    changed: Condvar,
+}
+
+struct Waiting {
+    is_on: bool,
+    lines: Vec<u8>,
+    lost: u64,
+}
+
+impl Waiting {
+    const fn none() -> Self {
+        Self { is_on: false, lines: Vec::new(), lost: 0 }
+    }
+}
+
+impl Gathered {
+    /// Takes a line, or loses and counts it; false where nobody would write it.
+    fn takes(&self, line: &[u8]) -> bool {
+        let mut waiting = self.lock();
+        if !waiting.is_on {
+            return false;
+        }
+        if waiting.lines.len() + line.len() > GATHERED_BYTES_MAX {
+            waiting.lost = waiting.lost.saturating_add(1);
+            return true;
+        }
+        waiting.lines.extend_from_slice(line);
+        if waiting.lines.len() == line.len() {
+            self.changed.notify_all();
+        }
+        true
+    }
+
+    /// Waits for lines and a moment for more, and moves them into `batch`; gives how many were lost. None at the end.
+    fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
+        batch.clear();
+        let has_none = |waiting: &mut Waiting| waiting.is_on && waiting.lines.is_empty();
+        let waiting = self.changed.wait_while(self.lock(), has_none).unwrap_or_else(PoisonError::into_inner);
+        let more = self.changed.wait_timeout_while(waiting, GATHER_TIME, |waiting| waiting.is_on);
+        let (mut waiting, _) = more.unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut waiting.lines, batch);
+        let lost = std::mem::take(&mut waiting.lost);
+        (!batch.is_empty()).then_some(lost)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Every change is complete in itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,6 +160,8 @@ fn lines() -> MutexGuard<'static, Lines<Output>> {
 /// Lines on their way to a descriptor. What does not get out is lost and counted.
 struct Lines<F> {
     out: F,
+    /// A file takes all at once and is never waited for.
+    is_file: bool,
     portion_bytes_max: usize,
     slow_reader_wait: Timespec,
     loss_line: Option<LossLine>,
@@ -94,8 +194,11 @@ fn reopen_without_blocking(terminal: &impl AsFd) -> io::Result<File> {
 impl<F: AsFd> Lines<F> {
     fn new(out: F) -> Self {
         let portion_bytes_max = if isatty(&out) { TERMINAL_PORTION_BYTES_MAX } else { PORTION_BYTES_MAX };
+        let is_file =
+            fstat(&out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         Self {
             out,
+            is_file,
             portion_bytes_max,
             slow_reader_wait: SLOW_READER_WAIT,
             loss_line: None,
@@ -105,11 +208,11 @@ impl<F: AsFd> Lines<F> {
         }
     }
 
-    /// Writes a line with its end, behind what has to be said about those that were lost.
-    fn write(&mut self, line: &[u8]) {
+    /// Writes lines with their ends, behind what has to be said about those that were lost.
+    fn write(&mut self, whole_lines: &[u8]) {
         let mut text = self.about_losses();
         let owed = text.len();
-        text.extend_from_slice(line);
+        text.extend_from_slice(whole_lines);
         let taken = self.send(&text);
         if let Some(last) = taken.checked_sub(1).and_then(|last| text.get(last)) {
             self.is_broken = *last != b'\n';
@@ -117,9 +220,8 @@ impl<F: AsFd> Lines<F> {
         if taken >= owed {
             self.lost = 0;
         }
-        if taken < text.len() {
-            self.lost = self.lost.saturating_add(1);
-        }
+        let left = text.get(taken.max(owed)..).unwrap_or_default();
+        self.lost = self.lost.saturating_add(left.iter().filter(|byte| **byte == b'\n').count() as u64);
     }
 
     fn about_losses(&self) -> Vec<u8> {
@@ -136,12 +238,11 @@ impl<F: AsFd> Lines<F> {
     /// Writes as much of the text as is taken without blocking; returns how much that was.
     fn send(&mut self, text: &[u8]) -> usize {
         let mut taken = 0;
-        while let Some(portion) =
-            text.get(taken..).and_then(|rest| rest.chunks(self.portion_bytes_max).next())
-        {
-            if !self.takes_bytes() {
+        while let Some(rest) = text.get(taken..).filter(|rest| !rest.is_empty()) {
+            if !self.is_file && !self.takes_bytes() {
                 break;
             }
+            let portion = if self.is_file { rest } else { portion_of(rest, self.portion_bytes_max) };
             match retry_on_intr(|| rustix::io::write(&self.out, portion)) {
                 Ok(count) if count > 0 => taken += count,
                 Err(Errno::AGAIN) => {
@@ -161,6 +262,13 @@ impl<F: AsFd> Lines<F> {
         self.is_stuck = !matches!(ready, Ok(1..));
         !self.is_stuck
     }
+}
+
+/// As many whole lines as fit, so that none is broken where the reader gets stuck; of one that does not fit, a part.
+fn portion_of(text: &[u8], bytes_max: usize) -> &[u8] {
+    let first = text.get(..bytes_max).unwrap_or(text);
+    let lines_end = first.iter().rposition(|byte| *byte == b'\n').map_or(first.len(), |end| end + 1);
+    first.get(..lines_end).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -248,6 +356,42 @@ mod tests {
         drop(lines);
         let read: Vec<String> = reading.join().unwrap();
         assert!(read == [long.as_str(), "next"], "{} lines", read.len());
+    }
+
+    #[test]
+    fn of_lines_written_together_those_that_fit_come_out_whole_and_the_others_are_counted() {
+        let (mut lines, mut reader) = piped();
+        let line = format!("{}\n", "x".repeat(99));
+        lines.write(line.repeat(10_000).as_bytes());
+        let lost = usize::try_from(lines.lost).unwrap();
+        assert!((1..10_000).contains(&lost) && !lines.is_broken, "{lost} were lost");
+        let mut read = vec![0; (10_000 - lost) * line.len()];
+        reader.read_exact(&mut read).unwrap();
+        assert!(read == line.repeat(10_000 - lost).into_bytes());
+        lines.write(b"next\n");
+        assert_eq!(rest(lines, reader), format!("LOST {lost}\nnext\n"));
+    }
+
+    #[test]
+    fn lines_gather_in_their_order_up_to_a_bound_and_the_last_ones_are_taken_at_the_end() {
+        let gathered = Gathered { state: Mutex::new(Waiting::none()), changed: Condvar::new() };
+        assert!(!gathered.takes(b"nobody would write it\n"));
+        gathered.lock().is_on = true;
+        assert!(gathered.takes(b"one\n") && gathered.takes(b"two\n"));
+        assert!(gathered.takes(&vec![b'x'; GATHERED_BYTES_MAX]), "it is counted");
+        gathered.lock().is_on = false;
+        let mut batch = b"of the last time".to_vec();
+        assert_eq!((gathered.take(&mut batch), batch.as_slice()), (Some(1), &b"one\ntwo\n"[..]));
+        assert_eq!(gathered.take(&mut batch), None);
+    }
+
+    #[test]
+    fn a_file_takes_any_number_of_lines_at_once() {
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let mut lines = lines_into(place.reopen().unwrap());
+        let text = format!("{}\n", "x".repeat(99)).repeat(10_000);
+        lines.write(text.as_bytes());
+        assert!(lines.lost == 0 && std::fs::read(place.path()).unwrap() == text.into_bytes());
     }
 
     #[test]
