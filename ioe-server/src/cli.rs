@@ -49,6 +49,9 @@ pub(crate) struct Options {
     /// Downloads of more than 256 KiB at once; others wait and are told at which place [default: unlimited]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_uploads: Option<u32>,
+    /// How long a download may take for 256 KiB before it leaves its place among those of --max-uploads to whoever waits
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = quantity::positive_duration)]
+    pub(crate) upload_patience: Duration,
     /// How fast contents move, in bytes per second, as 10MiB, of all sessions and in both directions together [default:
     /// unlimited]
     #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]

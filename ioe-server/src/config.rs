@@ -121,7 +121,7 @@ pub(crate) fn configure(options: &Options) -> Result<Config, StartError> {
     let access = access(options, store, Arc::clone(&cutting))?;
     let rate_limit = options.limit_rate.map(RateLimit::new);
     let slots = options.max_uploads.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    let upload_slots = slots.map(UploadSlots::new);
+    let upload_slots = slots.map(|count| UploadSlots::new(count, options.upload_patience));
     let host = Arc::new(Host { access, rate_limit, upload_slots, ..Host::new(share, welcome, observer) });
     let connections_max = usize::try_from(options.max_connections).unwrap_or(usize::MAX);
     let admission = Admission { connections_max, patience: options.idle_timeout };

@@ -61,6 +61,9 @@ pub(crate) struct Options {
     /// Downloads of more than 256 KiB from here at once; others wait and are told at which place [default: unlimited]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_uploads: Option<u32>,
+    /// How long a download may take for 256 KiB before it leaves its place among those of --max-uploads to whoever waits
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = quantity::positive_duration)]
+    pub(crate) upload_patience: Duration,
     /// How fast contents move, in bytes per second, as 10MiB, with own downloads, in both directions together [default:
     /// unlimited]
     #[arg(long, value_name = "RATE", value_parser = quantity::transfer_rate)]
@@ -146,7 +149,7 @@ Exit codes with --attach:
   130  interrupted";
 
 /// Options that only a peer has.
-const OF_PEERS: [&str; 19] = [
+const OF_PEERS: [&str; 20] = [
     "folder",
     "listen",
     "advertise",
@@ -157,6 +160,7 @@ const OF_PEERS: [&str; 19] = [
     "max_connections",
     "max_links",
     "max_uploads",
+    "upload_patience",
     "limit_rate",
     "idle_timeout",
     "drain_timeout",

@@ -176,7 +176,8 @@ fn host(options: &Options, folder: Folder, state: &StateFolder, (agent, process_
     let share = Share::new(folder, Catalogue::open(Some(state.path())), rules);
     let observer = Box::new(Logged(AccessLog::new(cli::NAME, options.log_format == LogFormat::Json)));
     let rate_limit = options.limit_rate.map(RateLimit::new);
-    let upload_slots = options.max_uploads.map(|count| UploadSlots::new(number(count)));
+    let slots = |count| UploadSlots::new(number(count), options.upload_patience);
+    let upload_slots = options.max_uploads.map(slots);
     Host { rate_limit, upload_slots, ..Host::new(share, welcome, observer) }
 }
 

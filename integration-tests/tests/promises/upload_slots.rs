@@ -1,19 +1,28 @@
-//! Only so many large files are given at once: who waits knows at which place, and places are given and left in order.
+//! Only so many large files are given at once: who waits knows at which place, places are given and left in order, and who
+//! takes next to nothing keeps nobody waiting.
 
 use integration_tests::content::{PIECE_BYTES, bytes};
+use integration_tests::patience::eventually_true;
 use integration_tests::server::Server;
 use integration_tests::session::Session;
 use integration_tests::{client, peer, server};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 /// More than the system's buffers take of a file that nobody reads.
 const LARGE: usize = 48 * PIECE_BYTES;
 /// The most bytes of which a READ never waits.
 const SMALL: usize = 256 * 1024;
 
-/// A server that gives one large file at once.
+/// A server that gives one large file at once, to whoever has begun to take it.
 fn narrow() -> Server {
+    with_patience("1h")
+}
+
+/// A server that gives one large file at once, and waits so long for whoever does not take it while another waits.
+fn with_patience(patience: &str) -> Server {
     let server = server!().option_with("--max-uploads", "1").option("--console");
+    let server = server.option_with("--upload-patience", patience);
     server.file("film.mov", bytes("film", LARGE)).file("small.mov", bytes("small", SMALL)).start()
 }
 
@@ -123,6 +132,48 @@ fn the_client_shows_the_place_and_then_receives() {
     assert!(server.scratch().local_file("film.mov") == bytes("film", LARGE));
 }
 
+/// Takes sections, which follow what is there, up to a line of this type.
+fn take_until(session: &mut Session, bytes: &mut Vec<u8>, type_name: &str) -> Value {
+    loop {
+        let line = session.line();
+        if line["type"] == type_name {
+            return line;
+        }
+        if line["type"] == "section" {
+            assert_eq!(line["offset"], bytes.len(), "{line}");
+            bytes.extend(session.raw(usize::try_from(line["byte_count"].as_u64().unwrap()).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn whoever_takes_nothing_leaves_the_slot_to_who_waits_and_goes_on_later_where_it_was() {
+    let server = with_patience("2s");
+    let mut first = stuck(&server);
+    let (mut second, id) = waiting(&server, 1);
+    assert_eq!(second.answer(id)["type"], "reading");
+    let mut bytes_taken = Vec::new();
+    let told = take_until(&mut first, &mut bytes_taken, "working");
+    assert_eq!((&told["queue"], &told["done"]), (&json!(1), &json!(bytes_taken.len())), "{told}");
+    drop(second);
+    take_until(&mut first, &mut bytes_taken, "end");
+    assert!(bytes_taken == bytes("film", LARGE));
+}
+
+#[test]
+fn whoever_takes_a_byte_now_and_then_keeps_no_slot_that_another_waits_for() {
+    let server = with_patience("500ms");
+    let mut first = stuck(&server);
+    assert_eq!(first.line()["type"], "section");
+    let mut second = server.session();
+    let id = second.request(json!({"type": "read", "path": "film.mov"}));
+    eventually_true("the one that waits has the slot", || {
+        first.raw(1);
+        second.hears_within(Duration::from_millis(1)) && second.line()["type"] == "reading"
+    });
+    assert!(second.payload(id).bytes == bytes("film", LARGE));
+}
+
 #[test]
 fn a_peer_has_slots_too() {
     let peer = peer!().option_with("--max-uploads", "1").file("film.mov", bytes("film", LARGE)).start();
@@ -134,4 +185,15 @@ fn a_peer_has_slots_too() {
     assert_eq!(second.line()["queue"], 1);
     drop(first);
     while second.line()["type"] != "reading" {}
+}
+
+#[test]
+fn a_peer_keeps_nobody_waiting_either() {
+    let peer = peer!().option_with("--max-uploads", "1").option_with("--upload-patience", "100ms");
+    let peer = peer.file("film.mov", bytes("film", LARGE)).start();
+    let [mut first, mut second] = [peer.session(), peer.session()];
+    first.request(json!({"type": "read", "path": "film.mov"}));
+    assert_eq!(first.line()["type"], "reading");
+    let id = second.request(json!({"type": "read", "path": "film.mov"}));
+    assert_eq!(second.answer(id)["type"], "reading");
 }

@@ -43,11 +43,13 @@ impl Session<'_> {
             None => file_bytes,
             Some(ranges) => merge(ranges, file_bytes).iter().map(|run| run.1).sum(),
         };
-        let _slot = self.slot_for(id, byte_count, &format!("read {path}"))?;
-        match &read.ranges {
+        self.take_slot(id, byte_count, format!("read {path}"))?;
+        let answered = match &read.ranges {
             None => self.read_whole(id, &path, &opened, known),
             Some(ranges) => self.read_ranges(id, &path, &opened, (ranges, known)),
-        }
+        };
+        self.upload = None;
+        answered
     }
 
     pub(super) fn pieces(&mut self, id: u64, pieces: &Pieces) -> Result<(), Stop> {
@@ -224,7 +226,9 @@ impl Session<'_> {
 
     /// Sends runs of a file in sections that never cross a piece.
     fn send_runs(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<(), Stop> {
-        for (offset, byte_count) in runs.iter().flat_map(sections) {
+        let section_bytes_max = self.section_bytes_max();
+        for (offset, byte_count) in runs.iter().flat_map(|run| sections(run, section_bytes_max)) {
+            self.keep_slot(id)?;
             let is_whole = self.connection.sender.section_of_file(id, offset, byte_count, file)?;
             self.count_bytes(byte_count);
             if !is_whole {
@@ -332,10 +336,11 @@ fn merge(ranges: &[Range], file_bytes: u64) -> Vec<Run> {
     runs
 }
 
-/// Cuts a run at the boundaries of pieces.
-fn sections(run: &Run) -> impl Iterator<Item = Run> + use<> {
+/// Cuts a run at the boundaries of pieces, and wherever so many bytes have come together.
+fn sections(run: &Run, bytes_max: u64) -> impl Iterator<Item = Run> + use<> {
     let (start, end) = (run.0, run.0 + run.1);
-    let next = move |offset: u64| (offset < end).then(|| ((offset / PIECE_BYTES + 1) * PIECE_BYTES).min(end));
+    let boundary = move |offset: u64| ((offset / PIECE_BYTES + 1) * PIECE_BYTES).min(offset + bytes_max);
+    let next = move |offset: u64| (offset < end).then(|| boundary(offset).min(end));
     std::iter::successors(Some(start), move |offset| next(*offset))
         .take_while(move |offset| *offset < end)
         .map(move |offset| (offset, next(offset).unwrap_or(end) - offset))
@@ -374,12 +379,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sections_cover_a_run_and_never_cross_a_piece(offset in 0u64..5 << 20, byte_count in 0u64..5 << 20) {
-            let all: Vec<Run> = sections(&(offset, byte_count)).collect();
+        fn sections_cover_a_run_and_never_cross_a_piece(
+            offset in 0u64..5 << 20,
+            byte_count in 0u64..5 << 20,
+            bytes_max in 1024u64..2 << 20,
+        ) {
+            let all: Vec<Run> = sections(&(offset, byte_count), bytes_max).collect();
             let mut at = offset;
             for (start, count) in &all {
                 prop_assert_eq!(*start, at);
                 prop_assert!(*count > 0 && start / PIECE_BYTES == (start + count - 1) / PIECE_BYTES);
+                prop_assert!(*count <= bytes_max);
                 at += count;
             }
             prop_assert_eq!(at, offset + byte_count);

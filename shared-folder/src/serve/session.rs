@@ -5,6 +5,7 @@ use super::group::{Ends, Group, Rhythm, Waiting};
 use super::pulse::GATHER_TIME_MAX;
 use super::record::{Begun, Outcome};
 use super::refusal::{End, Refusal, Stop, conclude, say_refused};
+use super::slots::Upload;
 use super::writing::may_wait;
 use crate::access::{Guest, Permit, Right};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(super) struct Session<'a> {
     pub(super) scratch: Vec<u8>,
     /// Payload bytes of the request that is being answered.
     pub(super) byte_count: u64,
+    /// The slot in which a large file is given, where slots are counted.
+    pub(super) upload: Option<Upload>,
     /// Small files that arrived and are not answered yet.
     pub(super) group: Group<'a>,
     /// Requests refused since the daemon began to stop.
@@ -101,6 +104,7 @@ impl<'a> Session<'a> {
             judged_by,
             scratch: Vec::new(),
             byte_count: 0,
+            upload: None,
             group: Group::with(rhythm),
             refused_stopping,
             flushed: Instant::now(),

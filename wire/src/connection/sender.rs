@@ -214,8 +214,9 @@ impl Sender {
         Closer(Arc::clone(&self.stream))
     }
 
-    /// How many of so many bytes one section has at most.
-    fn step(&self, byte_count: u64) -> u64 {
+    /// How many of so many bytes one section has at most: under a limit, those of one turn.
+    #[must_use]
+    pub fn step(&self, byte_count: u64) -> u64 {
         self.share.as_ref().map_or(byte_count, Share::turn_bytes)
     }
 
