@@ -18,11 +18,12 @@ pub use many::{Brought, FetchOutcome, fetch_many};
 pub use rehearse::{FetchRehearsal, rehearse_fetching};
 pub use stream::fetch_to;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, OpenFile};
 use crate::incoming::{Incoming, Landed, Landing};
 use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
 use payload::Span;
 use ranges::{after, byte_count, differing, requests};
+use std::sync::Arc;
 use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 use wire::message::Entry;
@@ -37,8 +38,18 @@ pub struct Fetch {
     pub entry: Entry,
     /// Where it lands, below the folder here.
     pub target: SharedPath,
+    /// Another file below the folder here that may well have the same content: what of it is the same is not fetched.
+    pub alike: Option<SharedPath>,
     /// What it must be, and what it may replace.
     pub terms: FetchTerms,
+}
+
+impl Fetch {
+    /// The other file here that may have the same content, unless its length tells that it has not.
+    fn open_alike(&self, folder: &Folder) -> Option<OpenFile> {
+        let opened = folder.without_links().open_file(self.alike.as_ref()?).ok()?;
+        (opened.status.byte_count == self.entry.byte_count.get()).then_some(opened)
+    }
 }
 
 /// On which terms a file is fetched; usually on none.
@@ -147,7 +158,8 @@ impl<'a> Attempts<'a> {
         if self.fetch.entry.byte_count.get() <= PIECE_BYTES {
             return self.whole();
         }
-        let landing = landing_of(&self.fetch.entry, self.fetch.terms);
+        let stand_in = self.fetch.open_alike(self.folder).map(|opened| Arc::new(opened.file));
+        let landing = Landing { stand_in, ..landing_of(&self.fetch.entry, self.fetch.terms) };
         let mut incoming = Incoming::begin(self.folder, &self.fetch.target, landing)?;
         let base = incoming.base(&mut |done, of| {
             self.watch.checking(done, of);

@@ -87,7 +87,8 @@ impl Pair {
     fn wanted(&self, remote: &mut Remote, name: &str) -> Fetch {
         let source = SharedPath::parse(name).unwrap();
         let found = remote.session().unwrap().stat(Some(&source), false, &Unwatched).unwrap();
-        Fetch { target: source.clone(), source, entry: found.entry, terms: FetchTerms::default() }
+        let (target, terms) = (source.clone(), FetchTerms::default());
+        Fetch { target, source, entry: found.entry, alike: None, terms }
     }
 
     fn outgoing(&self, name: &str) -> Outgoing {
@@ -311,7 +312,7 @@ fn fetch_version_from_liar(answer: &str, version: Option<Digest>) -> (FetchError
         executable: false,
     };
     let terms = FetchTerms { version, new: false };
-    let wanted = Fetch { target: source.clone(), source, entry, terms };
+    let wanted = Fetch { target: source.clone(), source, entry, alike: None, terms };
     let mut remote = remote_at(address);
     let folder = Folder::open(local.path()).unwrap();
     let error = fetch(&mut remote, &folder, &wanted, &Unwatched).unwrap_err();

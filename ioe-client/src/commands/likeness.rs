@@ -1,8 +1,12 @@
-//! Which files of a folder that is sent seem to be at the other end already, under their names or others: told by one listing.
+//! Which files of a folder that is sent or fetched seem to be at the other end already, under their names or others: told by one
+//! listing.
 //!
 //! Must not know what is done about it: what is found is a hint that a hash is worth its while.
 
+use shared_folder::fetch::Fetch;
+use shared_folder::folder::{Folder, FolderError, Shape, Status};
 use shared_folder::remote::{ListedName, Remote, RemoteError, Repeat};
+use shared_folder::scan::Scan;
 use shared_folder::send::{Likeness, Outgoing};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -12,7 +16,7 @@ use wire::limits::PIECE_BYTES;
 use wire::message::{Entry, Kind};
 use wire::path::SharedPath;
 
-/// Large files of the other end that are remembered by their looks; of more than that, renamed ones are sent anew.
+/// Large files of the end that is to get some that are remembered by their looks; of more than that, renamed ones are sent anew.
 const LOOKS_MAX: usize = 100_000;
 
 /// What is told of a file without reading it: length, time, and whether it may be run.
@@ -51,6 +55,53 @@ pub(super) fn find(remote: &mut Remote, top: Option<&SharedPath>, files: &mut [(
     }
 }
 
+/// Looks through these folders here for what seems to be one of the large `files` under another name, and notes it. `names` are those of
+/// all files.
+pub(super) fn find_here(
+    folder: &Folder,
+    tops: &[Option<SharedPath>],
+    (files, names): (&mut [Fetch], &HashSet<SharedPath>),
+) {
+    let looks_so = |path: &SharedPath, looks: Looks| {
+        folder.status(path).is_ok_and(|status| looks_here(&status) == looks)
+    };
+    let is_missing = |fetch: &&mut Fetch| {
+        fetch.entry.byte_count.get() > PIECE_BYTES && !looks_so(&fetch.target, looks_there(&fetch.entry))
+    };
+    let mut missing: Vec<&mut Fetch> = files.iter_mut().filter(is_missing).take(LOOKS_MAX).collect();
+    let mut alike: HashMap<Looks, Option<SharedPath>> =
+        missing.iter().map(|fetch| (looks_there(&fetch.entry), None)).collect();
+    for top in tops.iter().filter(|_| !missing.is_empty()) {
+        let looked = look_through(folder, top.clone(), &mut |path, status| {
+            match alike.get_mut(&looks_here(status)) {
+                // What the other end no longer has under that name it has under another, if at all.
+                Some(one) if one.is_none() || !names.contains(&path) => *one = Some(path),
+                _ => {}
+            }
+        });
+        if let Err(error) = looked {
+            log::debug!("nothing more is known of what is here already: {error}");
+        }
+    }
+    for fetch in &mut missing {
+        fetch.alike = alike.get(&looks_there(&fetch.entry)).cloned().flatten();
+    }
+}
+
+fn look_through(
+    folder: &Folder,
+    top: Option<SharedPath>,
+    note: &mut dyn FnMut(SharedPath, &Status),
+) -> Result<(), FolderError> {
+    let (mut scan, mut batch) = (Scan::new(folder, top, true)?, Vec::new());
+    while scan.next_found(&mut batch)? {
+        for found in batch.drain(..).filter(|found| !found.is_link && found.status.shape == Shape::File) {
+            note(found.path, &found.status);
+        }
+    }
+    Ok(())
+}
+
 /// What a listing has shown so far.
 struct Seen {
     /// Our files by their paths there.
@@ -79,7 +130,7 @@ impl Seen {
         if entry.kind == Kind::Folder {
             return;
         }
-        let looks = (entry.byte_count.get(), entry.modified.to_unix(), entry.executable);
+        let looks = looks_there(entry);
         match self.ours.get(path) {
             Some((index, ours)) if *ours == looks => self.same_name.push(*index),
             _ => {}
@@ -88,6 +139,14 @@ impl Seen {
             self.large.insert(looks);
         }
     }
+}
+
+fn looks_there(entry: &Entry) -> Looks {
+    (entry.byte_count.get(), entry.modified.to_unix(), entry.executable)
+}
+
+fn looks_here(status: &Status) -> Looks {
+    (status.byte_count, status.modified.to_unix(), status.executable)
 }
 
 fn looks_of(path: &Path) -> Option<Looks> {

@@ -2,7 +2,7 @@
 
 use super::names::{Named, all_below, find};
 use super::rehearse::{self, Reads};
-use super::{Failures, whole};
+use super::{Failures, likeness, whole};
 use crate::client::Client;
 use crate::command::ReadTerms;
 use crate::failure::{Code, Failure, not_connected};
@@ -59,10 +59,11 @@ pub(super) fn run(
         Ok(place) => place,
         Err(failure) => return Err(client.failed(COMMAND, local, &failure)),
     };
-    let mut batch = Batch { place, files: Vec::new(), folders: Vec::new(), names: HashSet::new() };
+    let mut batch = Batch::new(place);
     for named in &wanted {
         batch.add(client, named, recursive).unwrap_or_else(|code| failures.add(code));
     }
+    batch.find_alike();
     if dry_run {
         let Batch { place: Place { folder, path, .. }, files, .. } = batch;
         rehearse::read(client, Reads { folder, path, files }, &mut failures);
@@ -150,11 +151,18 @@ struct Batch {
     place: Place,
     files: Vec<Fetch>,
     folders: Vec<SharedPath>,
+    /// Where each folder that was named lands; none is the local folder itself.
+    tops: Vec<Option<SharedPath>>,
     /// Names that are taken by a file of this command.
     names: HashSet<SharedPath>,
 }
 
 impl Batch {
+    fn new(place: Place) -> Self {
+        let (files, folders, tops) = (Vec::new(), Vec::new(), Vec::new());
+        Self { place, files, folders, tops, names: HashSet::new() }
+    }
+
     fn add(&mut self, client: &mut Client, named: &Named, recursive: bool) -> Result<(), Code> {
         let path = named.path.as_ref().map_or(String::new(), |path| path.as_str().to_owned());
         let added =
@@ -178,9 +186,9 @@ impl Batch {
             || self.place.name.clone().unwrap_or_default(),
             |folder| self.place.name_for(folder.name()),
         );
-        if !top.is_empty() {
-            self.folders.push(local_name(&top)?);
-        }
+        let named = if top.is_empty() { None } else { Some(local_name(&top)?) };
+        self.folders.extend(named.clone());
+        self.tops.push(named);
         let start = folder.map_or(0, |folder| folder.as_str().len() + 1);
         for below in all_below(client, folder)? {
             let Some(path) = &below.path else { continue };
@@ -201,8 +209,15 @@ impl Batch {
             return Err(Failure::new(Code::Remote(ErrorCode::Exists), text));
         }
         let (source, entry, terms) = (source.clone(), entry.clone(), FetchTerms::default());
-        self.files.push(Fetch { source, entry, target, terms });
+        self.files.push(Fetch { source, entry, target, alike: None, terms });
         Ok(())
+    }
+
+    /// What the other end has renamed is here under its old name.
+    fn find_alike(&mut self) {
+        if let Some(here) = &self.place.folder {
+            likeness::find_here(here, &self.tops, (&mut self.files, &self.names));
+        }
     }
 
     /// Folders come before what is in them; a file's folder is made even if nobody named it.

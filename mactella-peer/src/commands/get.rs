@@ -151,7 +151,8 @@ impl Wish<'_> {
             return Ok(got);
         }
         let terms = FetchTerms { version: self.version, new: !self.replace };
-        let wanted = Fetch { source: self.source.clone(), entry, target: self.target.clone(), terms };
+        let (source, target) = (self.source.clone(), self.target.clone());
+        let wanted = Fetch { source, entry, target, alike: None, terms };
         let fetched = fetch(&mut remote, &order.peer.host.share.folder, &wanted, &Unwatched)
             .map_err(|error| self.explained(error))?;
         order.peer.library.look_again(self.target);

@@ -140,7 +140,9 @@ impl Downloads<'_> {
 
     /// What the file has to be for others to have it, too: large, with a digest that the first end tells.
     fn content(&self, remote: &mut Remote, fetch: &Fetch, watch: &dyn Watch) -> Option<(Digest, Cancel)> {
-        if self.others.is_empty() || fetch.entry.byte_count.get() <= PIECE_BYTES {
+        // What is here needs no other end.
+        let is_here = fetch.alike.is_some();
+        if self.others.is_empty() || is_here || fetch.entry.byte_count.get() <= PIECE_BYTES {
             return None;
         }
         let mut told =

@@ -83,12 +83,14 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Rehearsal<'_> {
 }
 
 impl Rehearsal<'_> {
-    /// What has the name here; something that no file may replace is a failure, as it will be in the transfer.
+    /// What is like the file here, or else what has the name; something that no file may replace is a failure, as it will be in the
+    /// transfer.
     fn here(&self, fetch: &Fetch) -> Result<Option<OpenFile>, FetchError> {
-        match self.folder.as_ref().map(|folder| folder.open_file(&fetch.target)) {
-            Some(Ok(opened)) => Ok(Some(opened)),
-            Some(Err(FolderError::NotAFile)) => Err(LandingError::Folder(FolderError::NotAFile).into()),
-            _ => Ok(None),
-        }
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let named = match folder.open_file(&fetch.target) {
+            Err(FolderError::NotAFile) => return Err(LandingError::Folder(FolderError::NotAFile).into()),
+            named => named.ok(),
+        };
+        Ok(fetch.open_alike(folder).or(named))
     }
 }

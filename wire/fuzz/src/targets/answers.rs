@@ -243,7 +243,8 @@ fn wanted(is_large: bool) -> Fetch {
         executable: false,
     };
     let path = |text| SharedPath::parse(text).expect("a path");
-    Fetch { source: path("a song.mp3"), entry, target: path("target"), terms: FetchTerms::default() }
+    let terms = FetchTerms::default();
+    Fetch { source: path("a song.mp3"), entry, target: path("target"), alike: None, terms }
 }
 
 /// Beside the target only what is still landing may be left.
