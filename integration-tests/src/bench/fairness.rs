@@ -1,8 +1,9 @@
 //! How equally a server treats those that download at the same time: eight who ask for one thing after the other, alone and
-//! beside one who asks for much at once, with and without a limit of the rate.
+//! beside somebody who asks for much at once, with and without a limit of the rate.
 //!
 //! It must not know how a server shares what it has.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use super::contenders::{ours, ours_limited};
-use super::files::{self, LARGE};
+use super::files::{self, LARGE, SMALL_BYTES};
 use super::site::Site;
 use super::table::{Table, as_f64, median, shown};
 use crate::by_hand::{hello, line_of};
@@ -24,10 +25,10 @@ use crate::systems::system::System;
 
 /// Those that are treated alike.
 const EQUAL_COUNT: usize = 8;
-/// The requests that one of them has under way.
-const REQUESTS_FEW: usize = 1;
 /// The requests that somebody has under way who wants more than others: as many as the protocol allows.
 const REQUESTS_MANY: usize = 64;
+/// A file that is as good as nothing.
+const SMALL: &str = "small.bin";
 /// The file that is fetched is at most so long.
 const LARGE_BYTES_MAX: u64 = 256 << 20;
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -46,21 +47,62 @@ type Opened = fn(&Path) -> Box<dyn System>;
 /// Whose server it is.
 const KINDS: &[(&str, Opened)] = &[("ioe", ours), ("ioe --limit-rate 200MiB", ours_limited)];
 
-/// Measures each server with the eight alone, and beside the other.
+/// Somebody who asks again and again.
+#[derive(Clone, Copy)]
+struct Asker {
+    /// For what.
+    request: fn() -> Value,
+    /// How many answers it waits for at a time.
+    under_way: usize,
+    /// Over how many connections.
+    connections: usize,
+}
+
+/// One of the eight.
+const EQUAL: Asker = Asker { request: read_large, under_way: 1, connections: 1 };
+
+/// Who else is there.
+const COMPANIES: &[(&str, Option<Asker>)] = &[
+    ("alone", None),
+    ("beside one of 64 requests", Some(Asker { under_way: REQUESTS_MANY, ..EQUAL })),
+    (
+        "beside one of 64 small READs",
+        Some(Asker {
+            request: || json!({"type": "read", "path": SMALL}),
+            under_way: REQUESTS_MANY,
+            connections: 1,
+        }),
+    ),
+    (
+        "beside one of 64 STATs",
+        Some(Asker {
+            request: || json!({"type": "stat", "path": SMALL}),
+            under_way: REQUESTS_MANY,
+            connections: 1,
+        }),
+    ),
+    ("beside one of 8 connections", Some(Asker { connections: 8, ..EQUAL })),
+];
+
+fn read_large() -> Value {
+    json!({"type": "read", "path": LARGE})
+}
+
+/// Measures each server with the eight alone, and beside others.
 pub(crate) fn run(bench: &Bench) -> Table {
-    let title = format!(
-        "fairness: {EQUAL_COUNT} downloads at once, alone and beside one session of {REQUESTS_MANY} requests"
-    );
+    let title =
+        format!("fairness: {EQUAL_COUNT} downloads at once, alone and beside somebody who wants more");
     let mut table = Table::new("fairness", title, COLUMNS.to_vec());
     let source = tempfile::tempdir().unwrap();
     files::make_large(source.path(), bench.sizes.large_bytes.min(LARGE_BYTES_MAX));
     for (name, system) in KINDS {
         let site = Site::open(system(&bench.programs), &bench.programs, bench.rights, |ground| {
             files::link(&source.path().join(LARGE), &ground.share().join(LARGE));
+            fs::write(ground.share().join(SMALL), [7; SMALL_BYTES]).unwrap();
         });
         make_known(site.address);
-        for (company, has_company) in [("alone", false), ("beside one of 64 requests", true)] {
-            let measured = || measure(site.address, has_company, bench.sizes.load_time);
+        for (company, asker) in COMPANIES {
+            let measured = || measure(site.address, *asker, bench.sizes.load_time);
             let rounds: Vec<_> = (0..bench.sizes.rounds).map(|_| measured()).collect();
             add(&mut table, &format!("{name}, {company}"), &rounds);
             bench.progress(&format!("{name}, {company}"));
@@ -112,7 +154,7 @@ fn add(table: &mut Table, name: &str, rounds: &[Shares]) {
     table.add(cells, object);
 }
 
-/// Somebody who fetches the file again and again.
+/// One connection of somebody who asks.
 struct Downloader {
     socket: TcpStream,
     byte_count: Arc<AtomicU64>,
@@ -120,13 +162,13 @@ struct Downloader {
 }
 
 impl Downloader {
-    fn start(address: SocketAddr, request_count: usize) -> Self {
+    fn start(address: SocketAddr, asker: Asker) -> Self {
         let byte_count = Arc::new(AtomicU64::new(0));
         let mut socket = TcpStream::connect(address).unwrap();
         socket.write_all(line_of(&hello("0123456789abcdef0123456789abcdef")).as_bytes()).unwrap();
         let (reader, counter) = (socket.try_clone().unwrap(), Arc::clone(&byte_count));
         // It ends when its socket is closed.
-        let thread = thread::spawn(move || drop(download(reader, request_count, &counter)));
+        let thread = thread::spawn(move || drop(download(reader, asker, &counter)));
         Self { socket, byte_count, thread }
     }
 
@@ -140,19 +182,22 @@ impl Downloader {
     }
 }
 
-fn download(mut socket: TcpStream, request_count: usize, byte_count: &AtomicU64) -> io::Result<()> {
+fn download(mut socket: TcpStream, asker: Asker, byte_count: &AtomicU64) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, socket.try_clone()?);
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let (mut buffer, mut request) = (vec![0; BUFFER_BYTES], (asker.request)());
     let mut last_id = 0;
     let mut ask = |last_id: &mut u64| {
         *last_id += 1;
-        socket.write_all(line_of(&json!({"type": "read", "id": last_id, "path": LARGE})).as_bytes())
+        request["id"] = json!(last_id);
+        socket.write_all(line_of(&request).as_bytes())
     };
-    (0..request_count).try_for_each(|_| ask(&mut last_id))?;
+    (0..asker.under_way).try_for_each(|_| ask(&mut last_id))?;
     loop {
         let line = line_from(&mut reader)?;
-        if line["type"] == "end" {
+        if line["type"] == "end" || line["type"] == "found" {
             ask(&mut last_id)?;
+            // What there is of an answer without content.
+            byte_count.fetch_add(1, Ordering::Relaxed);
         }
         let mut left = if line["type"] == "section" { line["byte_count"].as_u64().unwrap_or(0) } else { 0 };
         while left > 0 {
@@ -183,10 +228,11 @@ fn make_known(address: SocketAddr) {
     while line_from(&mut reader).unwrap()["type"] != "found" {}
 }
 
-fn measure(address: SocketAddr, has_company: bool, time: Duration) -> Shares {
-    let company = has_company.then(|| Downloader::start(address, REQUESTS_MANY));
-    let mut all: Vec<_> = (0..EQUAL_COUNT).map(|_| Downloader::start(address, REQUESTS_FEW)).collect();
-    all.extend(company);
+fn measure(address: SocketAddr, company: Option<Asker>, time: Duration) -> Shares {
+    let connections = company.map_or(0, |asker| asker.connections);
+    let others = company.into_iter().cycle().take(connections);
+    let mut all: Vec<_> = others.map(|asker| Downloader::start(address, asker)).collect();
+    all.extend((0..EQUAL_COUNT).map(|_| Downloader::start(address, EQUAL)));
     eventually_true("bytes for all", || all.iter().all(|one| one.moved() > 0));
     let before: Vec<u64> = all.iter().map(Downloader::moved).collect();
     let begin = Instant::now();
@@ -195,7 +241,7 @@ fn measure(address: SocketAddr, has_company: bool, time: Duration) -> Shares {
     let seconds = begin.elapsed().as_secs_f64();
     all.into_iter().for_each(Downloader::stop);
     let rates = before.iter().zip(&after).map(|(before, after)| as_f64(after - before) / 1e6 / seconds);
-    let mut equal: Vec<f64> = rates.collect();
-    let other = equal.split_off(EQUAL_COUNT).pop();
-    Shares { equal, other }
+    let mut others: Vec<f64> = rates.collect();
+    let equal = others.split_off(connections);
+    Shares { equal, other: company.map(|_| others.iter().sum()) }
 }
