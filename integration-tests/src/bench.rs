@@ -8,12 +8,14 @@ mod fairness;
 mod idle;
 mod requests;
 mod listing;
+mod sources;
 mod transfers;
 mod rounds;
 mod contenders;
 mod site;
 mod limit;
 mod load;
+mod relay;
 mod files;
 mod table;
 mod trial;
@@ -39,6 +41,7 @@ pub const WORKLOADS: &[(&str, Workload)] = &[
     ("upload-large", transfers::upload_large),
     ("download-small", transfers::download_small),
     ("upload-small", transfers::upload_small),
+    ("sources", sources::run),
     ("listing", listing::run),
     ("requests", requests::run),
     ("idle", idle::run),

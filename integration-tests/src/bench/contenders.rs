@@ -30,7 +30,7 @@ const NEEDS_RSYNC: Needs = &[("rsync", "rsync")];
 const SSH: Needs =
     &[("sftp", "openssh-client"), ("ssh-keygen", "openssh-client"), ("sshd", "openssh-server")];
 const LFTP: Needs = &[("vsftpd", "vsftpd"), ("lftp", "lftp")];
-const ARIA2: Needs = &[("nginx", "nginx"), ("aria2c", "aria2")];
+pub(crate) const ARIA2: Needs = &[("nginx", "nginx"), ("aria2c", "aria2")];
 
 /// The fastest cipher that OpenSSH has here.
 const CIPHER: &[&str] = &["Ciphers=aes128-gcm@openssh.com"];
@@ -47,9 +47,7 @@ const fn contender(
 /// Those that fetch one large file.
 pub(crate) fn of_large_downloads() -> Vec<Contender> {
     vec![
-        contender(LIMIT, &[], the_limit, |site, sizes| {
-            limited(site, &["download", "1", &sizes.large_bytes.to_string()])
-        }),
+        contender(LIMIT, &[], the_limit, |site, sizes| fetch_limited(site, sizes.large_bytes)),
         contender("limit: two connections", &[], the_limit, |site, sizes| {
             limited(site, &["download", "2", &sizes.large_bytes.to_string()])
         }),
@@ -123,6 +121,9 @@ pub(crate) fn of_small_uploads() -> Vec<Contender> {
         contender("limit: the same, digest, rename", &[], the_limit, |site, sizes| {
             limited(site, &["upload-small", &sizes.small_count.to_string(), "checked"])
         }),
+        contender("limit: the same, synced, digest row", &[], the_limit, |site, sizes| {
+            limited(site, &["upload-small", &sizes.small_count.to_string(), "synced"])
+        }),
         contender("ioe, synced", &[], ours, |site, _| site.ours(&format!("WRITE -r {TREE}"))),
         contender("ioe, synced, TLS", &[], ours_inviting, |site, _| {
             site.ours_over_tls(&format!("WRITE -r {TREE}"))
@@ -151,7 +152,7 @@ pub(crate) fn of_listings() -> Vec<Contender> {
     ]
 }
 
-fn the_limit(programs: &Path) -> Box<dyn System> {
+pub(crate) fn the_limit(programs: &Path) -> Box<dyn System> {
     Box::new(Limit { program: itself(programs) })
 }
 
@@ -202,6 +203,11 @@ fn limited(site: &Site, words: &[&str]) -> Command {
     let mut command = site.itself();
     command.arg(limit::CLIENT).arg(site.address.to_string()).args(words);
     command
+}
+
+/// The client of the limit, to fetch a large file over one connection.
+pub(crate) fn fetch_limited(site: &Site, length: u64) -> Command {
+    limited(site, &["download", "1", &length.to_string()])
 }
 
 /// The client as it is told to move any file.

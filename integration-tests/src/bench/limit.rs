@@ -28,6 +28,8 @@ const DOWNLOAD_BYTES: usize = 256 << 10;
 const UPLOAD_BYTES: usize = 1 << 20;
 /// How many requests for small files are under way.
 const IN_FLIGHT: usize = 64;
+/// How many small files are synced together.
+const GROUP: usize = 32;
 /// A digest.
 const DIGEST_BYTES: usize = 32;
 

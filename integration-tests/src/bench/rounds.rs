@@ -73,23 +73,28 @@ pub(crate) fn play(
     let warm_up_rounds = bench.sizes.warm_up_rounds;
     for round in 0..warm_up_rounds + bench.sizes.rounds {
         for place in places.iter_mut().filter(|place| !place.has_failed) {
-            let played = catch_unwind(AssertUnwindSafe(|| once(place, &bench.sizes)));
             let name = place.contender.name;
-            match played {
-                Ok((rate, _)) if round < warm_up_rounds => {
+            match attempt(bench, name, || once(place, &bench.sizes)) {
+                Some((rate, _)) if round < warm_up_rounds => {
                     bench.progress(&format!("{name}: {} (warm-up)", shown(rate)));
                 }
-                Ok((rate, trial)) => {
+                Some((rate, trial)) => {
                     bench.progress(&format!("{name}: {}", shown(rate)));
                     place.runs.push((rate, Trial { output: Vec::new(), ..trial }));
                 }
-                Err(_) => {
-                    place.has_failed = true;
-                    bench.fail(format!("FAILED: {name}; what it said is above"));
-                }
+                None => place.has_failed = true,
             }
         }
     }
+}
+
+/// What comes out, unless it fails, which is noted.
+pub(crate) fn attempt<T>(bench: &Bench, name: &str, once: impl FnOnce() -> T) -> Option<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(once));
+    if outcome.is_err() {
+        bench.fail(format!("FAILED: {name}; what it said is above"));
+    }
+    outcome.ok()
 }
 
 /// What came out.

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Sizes {
     /// The length of the large file.
     pub large_bytes: u64,
+    /// The length of the file that comes from several servers, some of which are slow.
+    pub shared_bytes: u64,
     /// How many small files there are.
     pub small_count: usize,
     /// How many entries a listing has.
@@ -30,6 +32,7 @@ impl Sizes {
     pub fn full() -> Self {
         Self {
             large_bytes: 4 << 30,
+            shared_bytes: 512 << 20,
             small_count: 10_000,
             entry_count: 1_000_000,
             connection_counts: vec![1, 64, 1000],
@@ -44,6 +47,7 @@ impl Sizes {
     pub fn quick() -> Self {
         Self {
             large_bytes: 512 << 20,
+            shared_bytes: 128 << 20,
             small_count: 2_000,
             entry_count: 100_000,
             load_time: Duration::from_millis(500),
@@ -57,6 +61,7 @@ impl Sizes {
     pub fn tiny() -> Self {
         Self {
             large_bytes: 3 << 20,
+            shared_bytes: 3 << 20,
             small_count: 30,
             entry_count: 100,
             connection_counts: vec![1, 3],

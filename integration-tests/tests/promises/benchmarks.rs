@@ -57,8 +57,19 @@ fn small_files_are_fetched() {
 fn small_files_are_sent() {
     assert_gives_tables(
         "upload-small",
-        &["limit: the same, digest, rename", "ioe, synced", "ioe, synced, TLS"],
+        &[
+            "limit: the same, digest, rename",
+            "limit: the same, synced, digest row",
+            "ioe, synced",
+            "ioe, synced, TLS",
+        ],
     );
+}
+
+#[test]
+fn a_file_is_fetched_from_several_servers() {
+    let systems = ["ioe, one", "ioe, four", "ioe, four of 25 MB/s", "ioe, four, one dies half-way"];
+    assert_gives_tables("sources", &systems);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{DIGEST_BYTES, DOWNLOAD_BYTES, IN_FLIGHT, UPLOAD_BYTES};
 use crate::bench::files::{LARGE, SMALL_BYTES, small_name};
 
 /// Does what is said: `ADDRESS download COUNT_OF_CONNECTIONS LENGTH`, `ADDRESS upload`, `ADDRESS download-small COUNT checked`
-/// or `ADDRESS upload-small COUNT plain`, in the current folder.
+/// or `ADDRESS upload-small COUNT synced`, in the current folder.
 pub(crate) fn run(words: &[String]) -> io::Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match *words.as_slice() {

@@ -2,16 +2,18 @@
 //!
 //! It must not check anything beyond what is measured: it serves nobody but its other half.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use rustix::fs::sendfile;
+use rustix::fs::{sendfile, syncfs};
 
-use super::{DIGEST_BYTES, UPLOAD_BYTES};
+use super::{DIGEST_BYTES, GROUP, UPLOAD_BYTES};
 use crate::bench::files::SMALL_BYTES;
 
 /// Serves a folder for ever.
@@ -37,9 +39,7 @@ fn serve(socket: &TcpStream, folder: &Path) -> io::Result<()> {
         ["get", name, offset, length] => send(socket, &folder.join(name), [offset, length].map(number)),
         ["put", name, length] => receive(&mut reader, &folder.join(name), number(length)),
         ["get-small", digests] => send_small(&mut reader, folder, digests == "checked"),
-        ["put-small", count, digests] => {
-            receive_small(&mut reader, folder, number(count), digests == "checked")
-        }
+        ["put-small", count, care] => receive_small(&mut reader, folder, number(count), care),
         _ => Ok(()),
     }
 }
@@ -100,8 +100,9 @@ fn receive_small(
     reader: &mut BufReader<&TcpStream>,
     folder: &Path,
     count: u64,
-    has_digests: bool,
+    care: &str,
 ) -> io::Result<()> {
+    let mut group = Group { folder, waiting: Vec::new() };
     let mut line = String::new();
     let mut buffer = vec![0; DIGEST_BYTES + SMALL_BYTES];
     let mut parent = PathBuf::new();
@@ -111,10 +112,42 @@ fn receive_small(
         reader.read_exact(&mut buffer)?;
         let path = folder.join(line.trim_end());
         make_parent(&path, &mut parent)?;
-        land(&path, &buffer, has_digests)?;
+        if care == "synced" {
+            group.add(path, &buffer)?;
+        } else {
+            land(&path, &buffer, care == "checked")?;
+        }
     }
+    group.land()?;
     let mut socket: &TcpStream = reader.get_ref();
     socket.write_all(b"k")
+}
+
+/// Files that land together: all are synced at once, then have their names, and their folders and a row for each are safe, too.
+struct Group<'a> {
+    folder: &'a Path,
+    waiting: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Group<'_> {
+    fn add(&mut self, path: PathBuf, bytes: &[u8]) -> io::Result<()> {
+        let digest = store_beside(&path, bytes)?;
+        self.waiting.push((path, digest.as_bytes().to_vec()));
+        if self.waiting.len() < GROUP { Ok(()) } else { self.land() }
+    }
+
+    fn land(&mut self) -> io::Result<()> {
+        syncfs(File::open(self.folder)?)?;
+        let (mut rows, mut folders) = (Vec::new(), BTreeSet::new());
+        for (path, digest) in self.waiting.drain(..) {
+            fs::rename(beside(&path), &path)?;
+            rows.extend(digest);
+            rows.extend(path.as_os_str().as_encoded_bytes());
+            folders.extend(path.parent().map(Path::to_owned));
+        }
+        folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+        File::options().append(true).create(true).open(self.folder.join("digests"))?.write_all(&rows)
+    }
 }
 
 /// Makes the folder of a file, if it is not that of the last one.
@@ -129,15 +162,24 @@ pub(super) fn make_parent(path: &Path, last: &mut PathBuf) -> io::Result<()> {
 
 /// Writes a file whose digest comes before it: at once, or under another name until its digest is right.
 pub(super) fn land(path: &Path, bytes: &[u8], is_checked: bool) -> io::Result<()> {
+    if is_checked {
+        store_beside(path, bytes)?;
+        return fs::rename(beside(path), path);
+    }
+    let content = &bytes[DIGEST_BYTES..];
+    // Nobody asks for it, and who moves files verified has to know it.
+    black_box(blake3::hash(content));
+    File::create(path)?.write_all(content)
+}
+
+/// Writes a file under another name, and gives its digest, which must be the one before it.
+fn store_beside(path: &Path, bytes: &[u8]) -> io::Result<blake3::Hash> {
     let (digest, content) = bytes.split_at(DIGEST_BYTES);
+    File::create(beside(path))?.write_all(content)?;
     let found = blake3::hash(content);
-    if !is_checked {
-        return File::create(path)?.write_all(content);
-    }
-    let beside = path.with_extension("partial");
-    File::create(&beside)?.write_all(content)?;
-    if found.as_bytes() != digest {
-        return Err(io::Error::other("a wrong digest"));
-    }
-    fs::rename(beside, path)
+    if found.as_bytes() == digest { Ok(found) } else { Err(io::Error::other("a wrong digest")) }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("partial")
 }
