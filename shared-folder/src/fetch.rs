@@ -20,6 +20,7 @@ pub use stream::fetch_to;
 
 use crate::folder::{Folder, OpenFile};
 use crate::incoming::{Incoming, Landed, Landing};
+use crate::lane::Failing as _;
 use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
 use payload::Span;
 use ranges::{after, byte_count, differing, requests};

@@ -47,7 +47,7 @@ pub(crate) trait Transfer<Job> {
     /// What a done job gives.
     type Output;
     /// Why a job failed.
-    type Error: From<RemoteError>;
+    type Error: Failing;
 
     /// Bytes of the request that may wait unread, roughly.
     fn request_bytes(&self, job: &Job) -> usize;
@@ -71,15 +71,25 @@ pub(crate) trait Transfer<Job> {
         job_repeated: (&Job, bool),
         watch: &dyn Watch,
     ) -> Result<Self::Output, Self::Error>;
+}
 
-    /// What may be done about an error; a local one has none.
-    fn recovery(error: &Self::Error) -> Recovery;
+/// An error of a job: the session's, or one of its own, about which nothing can be done, and after which the session goes on.
+pub(crate) trait Failing: From<RemoteError> {
+    /// The session's error, where this is one.
+    fn remote(&self) -> Option<&RemoteError>;
+
+    /// The same.
+    fn into_remote(self) -> Result<RemoteError, Self>;
+
+    /// What may be done about it.
+    fn recovery(&self) -> Recovery {
+        self.remote().map_or(Recovery::None, RemoteError::recovery)
+    }
 
     /// Whether the session can be used for the next job.
-    fn keeps_session(error: &Self::Error) -> bool;
-
-    /// The session's error, where this is one.
-    fn into_remote(error: Self::Error) -> Result<RemoteError, Self::Error>;
+    fn keeps_session(&self) -> bool {
+        self.remote().is_none_or(RemoteError::keeps_session)
+    }
 }
 
 /// What a job comes to.
@@ -204,15 +214,15 @@ impl<'a, T: Transfer<Job>, Job> Lane<'a, T, Job> {
     fn run_alone(&mut self, job: Job, repeated: bool) -> Result<(), Lost> {
         let watch = self.jobs.watch(&job);
         let outcome = self.transfer.alone(self.remote, (&job, repeated), &*watch);
-        let is_lost = outcome.as_ref().is_err_and(|error| !T::keeps_session(error));
+        let is_lost = outcome.as_ref().is_err_and(|error| !error.keeps_session());
         self.jobs.done(job, outcome);
         self.retry.advanced();
         if is_lost { Err(Lost) } else { Ok(()) }
     }
 
     fn failed(&mut self, job: Job, repeated: bool, error: T::Error) -> Result<(), Lost> {
-        if !T::keeps_session(&error) {
-            return match T::into_remote(error) {
+        if !error.keeps_session() {
+            return match error.into_remote() {
                 Ok(error) => self.lost(job, error),
                 Err(own) => {
                     self.jobs.done(job, Err(own));
@@ -220,7 +230,7 @@ impl<'a, T: Transfer<Job>, Job> Lane<'a, T, Job> {
                 }
             };
         }
-        if repeated || T::recovery(&error) != Recovery::None {
+        if repeated || error.recovery() != Recovery::None {
             // Alone, it can be found out whether it was done already, or asked for again later.
             self.alone.push_back((job, repeated));
         } else {

@@ -1,7 +1,8 @@
 //! Why a file could not be fetched.
 
 use crate::incoming::LandingError;
-use crate::remote::{Recovery, RemoteError};
+use crate::lane::Failing;
+use crate::remote::RemoteError;
 use std::io;
 use thiserror::Error;
 use wire::digest::Digest;
@@ -48,24 +49,18 @@ impl From<LandingError> for FetchError {
     }
 }
 
-impl FetchError {
-    /// What may be done about it.
-    #[must_use]
-    pub fn recovery(&self) -> Recovery {
+impl Failing for FetchError {
+    fn remote(&self) -> Option<&RemoteError> {
         match self {
-            Self::Remote(error) => error.recovery(),
-            Self::Local(_) | Self::Output(_) => Recovery::None,
-            Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::WrongPiece { .. } => Recovery::None,
+            Self::Remote(error) => Some(error),
+            _ => None,
         }
     }
 
-    /// Whether the session can be used for the next request.
-    #[must_use]
-    pub fn keeps_session(&self) -> bool {
+    fn into_remote(self) -> Result<RemoteError, Self> {
         match self {
-            Self::Remote(error) => error.keeps_session(),
-            Self::Local(_) | Self::Output(_) => true,
-            Self::WrongDigest { .. } | Self::OtherVersion { .. } | Self::WrongPiece { .. } => true,
+            Self::Remote(error) => Ok(error),
+            own => Err(own),
         }
     }
 }

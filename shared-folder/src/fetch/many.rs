@@ -7,7 +7,7 @@ use crate::compare::{compare, looks_same, same_digest};
 use crate::folder::{Folder, OpenFile};
 use crate::incoming::is_begun;
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
-use crate::remote::{Cancel, Dialer, Recovery, Remote, RemoteError, Repeat, Retry, Session, Watch};
+use crate::remote::{Cancel, Dialer, Remote, Repeat, Retry, Session, Watch};
 use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 
@@ -102,21 +102,6 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         match self.content(remote, job.as_ref(), watch) {
             Some((digest, cancel)) => self.gathered(remote, (job.as_ref(), digest), (watch, &cancel)),
             None => fetch(remote, self.folder, job.as_ref(), watch).map(Brought::from),
-        }
-    }
-
-    fn recovery(error: &FetchError) -> Recovery {
-        error.recovery()
-    }
-
-    fn keeps_session(error: &FetchError) -> bool {
-        error.keeps_session()
-    }
-
-    fn into_remote(error: FetchError) -> Result<RemoteError, FetchError> {
-        match error {
-            FetchError::Remote(error) => Ok(error),
-            own => Err(own),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::compare::{Rehearsed, bytes_in_common, looks_same, same_digest};
 use crate::folder::{Folder, FolderError, OpenFile};
 use crate::incoming::LandingError;
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
-use crate::remote::{Recovery, Remote, RemoteError, Repeat, Session, Watch};
+use crate::remote::{Remote, Repeat, Session, Watch};
 use wire::limits::PIECE_BYTES;
 
 /// What fetching one file would come to.
@@ -64,21 +64,6 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Rehearsal<'_> {
         let is_large = byte_count > PIECE_BYTES;
         let common = |here: OpenFile| bytes_in_common(&here, &pieces.values, (byte_count, byte_count));
         Ok(Rehearsed { byte_count, reused: here.filter(|_| is_large).map_or(0, common) })
-    }
-
-    fn recovery(error: &FetchError) -> Recovery {
-        error.recovery()
-    }
-
-    fn keeps_session(error: &FetchError) -> bool {
-        error.keeps_session()
-    }
-
-    fn into_remote(error: FetchError) -> Result<RemoteError, FetchError> {
-        match error {
-            FetchError::Remote(error) => Ok(error),
-            own => Err(own),
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Why a file could not be sent.
 
 use crate::folder::FolderError;
-use crate::remote::{Recovery, RemoteError};
+use crate::lane::Failing;
+use crate::remote::RemoteError;
 use std::io;
 use thiserror::Error;
 use wire::digest::Digest;
@@ -39,22 +40,18 @@ pub enum SendError {
     HashLost,
 }
 
-impl SendError {
-    /// What may be done about it.
-    #[must_use]
-    pub fn recovery(&self) -> Recovery {
+impl Failing for SendError {
+    fn remote(&self) -> Option<&RemoteError> {
         match self {
-            Self::Remote(error) => error.recovery(),
-            _ => Recovery::None,
+            Self::Remote(error) => Some(error),
+            _ => None,
         }
     }
 
-    /// Whether the session can be used for the next request.
-    #[must_use]
-    pub fn keeps_session(&self) -> bool {
+    fn into_remote(self) -> Result<RemoteError, Self> {
         match self {
-            Self::Remote(error) => error.keeps_session(),
-            _ => true,
+            Self::Remote(error) => Ok(error),
+            own => Err(own),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::small::{self, Ticket};
 use super::{Likeness, Outgoing, SendError, Sent, Source, send};
 use crate::compare::{compare, same_digest};
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
-use crate::remote::{Recovery, Remote, RemoteError, Session, Watch};
+use crate::remote::{Remote, RemoteError, Session, Watch};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
 
@@ -74,21 +74,6 @@ impl<Job: AsRef<Outgoing>> Transfer<Job> for Uploads<'_> {
         match unchanged(remote, job.as_ref(), watch) {
             Some(sent) => Ok(sent),
             None => send(remote, job.as_ref(), repeated, watch),
-        }
-    }
-
-    fn recovery(error: &SendError) -> Recovery {
-        error.recovery()
-    }
-
-    fn keeps_session(error: &SendError) -> bool {
-        error.keeps_session()
-    }
-
-    fn into_remote(error: SendError) -> Result<RemoteError, SendError> {
-        match error {
-            SendError::Remote(error) => Ok(error),
-            own => Err(own),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Likeness, Outgoing, SendError, Source};
 use crate::compare::{Rehearsed, bytes_in_common, digest_of, same_digest};
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
-use crate::remote::{Found, PiecesOf, Recovery, Remote, RemoteError, Repeat, Session, Watch};
+use crate::remote::{Found, PiecesOf, Remote, RemoteError, Repeat, Session, Watch};
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -60,21 +60,6 @@ impl<Job: AsRef<Outgoing>> Transfer<Job> for Rehearsal<'_> {
         }
         let found = absent(remote.ask(Repeat::Harmless, |session| session.stat(Some(path), true, watch)))?;
         small(outgoing, &source, found.as_ref(), watch)
-    }
-
-    fn recovery(error: &SendError) -> Recovery {
-        error.recovery()
-    }
-
-    fn keeps_session(error: &SendError) -> bool {
-        error.keeps_session()
-    }
-
-    fn into_remote(error: SendError) -> Result<RemoteError, SendError> {
-        match error {
-            SendError::Remote(error) => Ok(error),
-            own => Err(own),
-        }
     }
 }
 
