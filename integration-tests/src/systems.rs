@@ -64,7 +64,7 @@ fn others() -> Vec<Box<dyn System>> {
         Box::new(rsync::Rsync::ASIDE),
         Box::new(rsync::Rsync::PARTIAL),
         Box::new(rsync::Rsync::IN_PLACE),
-        Box::new(vsftpd::Vsftpd),
+        Box::new(vsftpd::Vsftpd::USUAL),
         Box::new(nginx::Nginx::USUAL),
     ]
 }

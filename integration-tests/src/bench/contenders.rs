@@ -3,7 +3,7 @@
 //! It must not know how they are measured.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::files::{LARGE, TREE, small_name};
@@ -105,6 +105,7 @@ pub(crate) fn of_small_downloads() -> Vec<Contender> {
         contender("ioe, TLS", &[], ours_inviting, |site, _| site.ours_over_tls(&format!("READ -r {TREE}"))),
         contender(RSYNC, NEEDS_RSYNC, rsync, |site, _| rsync_down(site, &["-r"], TREE)),
         contender("nginx, curl -Z", NGINX, nginx, curl_in_parallel),
+        contender("nginx, aria2c -j8", ARIA2, nginx, aria2_in_parallel),
         contender("vsftpd, lftp mirror", LFTP, vsftpd, |site, _| lftp(site, "mirror -P4 @ tree", TREE)),
         contender("sftp get -r", SSH, sshd, |site, _| {
             sftp_line(site, &format!("get -r {} {TREE}", sftp::there(&site.ground, TREE)))
@@ -188,7 +189,7 @@ pub(crate) fn nginx(_: &Path) -> Box<dyn System> {
 }
 
 fn vsftpd(_: &Path) -> Box<dyn System> {
-    Box::new(Vsftpd)
+    Box::new(Vsftpd::PARALLEL)
 }
 
 fn rsync(_: &Path) -> Box<dyn System> {
@@ -231,9 +232,10 @@ fn sftp_line(site: &Site, line: &str) -> Command {
     sftp::batch(&site.ground, site.address, line, CIPHER)
 }
 
-/// `verb`, with this place on the server instead of `@`.
+/// `verb`, with this place on the server instead of `@`: from where a login begins, for a server without a jail takes `/` for the root of
+/// this machine.
 fn lftp(site: &Site, verb: &str, name: &str) -> Command {
-    let line = verb.replace('@', &format!("/{}", site.ground.public(name)));
+    let line = verb.replace('@', &site.ground.public(name));
     let set = "set ftp:prefer-epsv yes; set net:timeout 10; set cmd:fail-exit yes";
     let mut command = program("lftp");
     command.args(["-c", &format!("{set}; open ftp://{}; {line}", site.address)]);
@@ -247,13 +249,25 @@ fn aria2(site: &Site, _: &Sizes) -> Command {
     command
 }
 
+/// A file with what `line` says of each small file.
+fn list(site: &Site, sizes: &Sizes, line: impl Fn(String) -> String) -> PathBuf {
+    let list = site.ground.state().join("list");
+    fs::write(&list, (0..sizes.small_count).map(small_name).map(line).collect::<String>()).unwrap();
+    list
+}
+
+/// One aria2 with a list of all names.
+fn aria2_in_parallel(site: &Site, sizes: &Sizes) -> Command {
+    let list = list(site, sizes, |name| format!("http://{}/{name}\n out={name}\n", site.address));
+    let mut command = program("aria2c");
+    command.args(["--no-conf", "-q", "-j8", "--file-allocation=none", "-i"]).arg(list);
+    command
+}
+
 /// One curl with a list of all names.
 fn curl_in_parallel(site: &Site, sizes: &Sizes) -> Command {
-    let list = site.ground.state().join("list");
-    let lines = (0..sizes.small_count)
-        .map(small_name)
-        .map(|name| format!("url = \"http://{}/{name}\"\noutput = \"{name}\"\n", site.address));
-    fs::write(&list, lines.collect::<String>()).unwrap();
+    let list =
+        list(site, sizes, |name| format!("url = \"http://{}/{name}\"\noutput = \"{name}\"\n", site.address));
     let mut command = program("curl");
     command
         .args(["-q", "-fsS", "--noproxy", "*", "-Z", "--parallel-max", "64", "--create-dirs", "-K"])

@@ -8,7 +8,17 @@ use super::ground::Ground;
 use super::system::{Job, Ports, System, program, shown, version_in};
 
 /// vsftpd.
-pub(crate) struct Vsftpd;
+pub(crate) struct Vsftpd {
+    /// All transfers use one port, before which somebody else can stand; so there is one transfer at a time.
+    has_one_port: bool,
+}
+
+impl Vsftpd {
+    /// One transfer at a time.
+    pub(crate) const USUAL: Self = Self { has_one_port: true };
+    /// As many as a client wants.
+    pub(crate) const PARALLEL: Self = Self { has_one_port: false };
+}
 
 const CONFIGURATION: &str = "listen=YES\nbackground=NO\nlisten_address=127.0.0.1\nanonymous_enable=YES\n\
     local_enable=NO\nno_anon_password=YES\nwrite_enable=YES\nanon_upload_enable=YES\n\
@@ -41,12 +51,14 @@ impl System for Vsftpd {
             Some(_) => "",
             None => "run_as_launching_user=YES\n",
         };
+        // 0 is any.
+        let data_port = if self.has_one_port { ports.data } else { 0 };
         let text = format!(
             "{CONFIGURATION}{rights}listen_port={}\npasv_min_port={}\npasv_max_port={}\nanon_root={}\n\
              secure_chroot_dir={}\nxferlog_enable=YES\nvsftpd_log_file={}\n",
             ports.main,
-            ports.data,
-            ports.data,
+            data_port,
+            data_port,
             shown(ground.jail().unwrap_or(&share)),
             shown(&empty),
             shown(&state.join("vsftpd.log"))
