@@ -23,8 +23,8 @@ use thiserror::Error;
 
 /// Bytes of ciphertext taken from the socket at a time: several full records.
 const CIPHER_BYTES: usize = 128 * 1024;
-/// The same before much has come at once: one record.
-const CIPHER_BYTES_FIRST: usize = 17 * 1024;
+/// The same where little comes, or nothing: idle connections are many.
+const CIPHER_BYTES_IDLE: usize = 4 * 1024;
 /// Bytes encrypted at a time, between two calls to the socket.
 const ENCRYPT_BYTES: usize = 256 * 1024;
 
@@ -163,7 +163,7 @@ impl Tls {
 
 impl Reading {
     fn new() -> Self {
-        let cipher = vec![0; CIPHER_BYTES_FIRST];
+        let cipher = vec![0; CIPHER_BYTES_IDLE];
         Self { cipher, plain: Vec::new(), taken: 0, is_ended: false, failed: None }
     }
 
@@ -203,14 +203,22 @@ impl Reading {
             });
         }
         self.cipher = cipher;
-        if count == self.cipher.len() {
-            self.cipher.resize(CIPHER_BYTES, 0);
-        }
+        self.make_room_after(count);
         match outcome {
             Err(error) if filled > 0 => self.failed = Some(error),
             outcome => outcome?,
         }
         Ok(filled)
+    }
+
+    /// The next read is expected to bring about as much as the last, which brought `count` bytes.
+    fn make_room_after(&mut self, count: usize) {
+        let room = self.cipher.len();
+        if count == room && room < CIPHER_BYTES {
+            self.cipher.resize((8 * room).min(CIPHER_BYTES), 0);
+        } else if count < room / 32 && room > CIPHER_BYTES_IDLE {
+            self.cipher = vec![0; CIPHER_BYTES_IDLE];
+        }
     }
 
     fn drain(&mut self, state: &mut State, target: &mut [u8]) -> io::Result<usize> {
