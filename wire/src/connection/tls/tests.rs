@@ -3,6 +3,7 @@
 use super::*;
 use crate::connection::identity::Identity;
 use crate::connection::stream::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
@@ -130,6 +131,27 @@ fn much_passes_in_both_directions_at_once_from_two_threads_at_each_end() {
             });
             scope.spawn(move || assert!(read_exact(stream, 8 << 20).unwrap() == bytes(others)));
         }
+    });
+}
+
+#[test]
+fn who_waits_for_room_in_the_socket_keeps_nobody_from_reading() {
+    // More than two sockets hold.
+    const BYTES: usize = 64 << 20;
+    let (dialled, accepted) = sockets();
+    let watched = dialled.try_clone().unwrap();
+    let (dialling, listening) = shaken((dialled, accepted), &identity(), &identity());
+    let (one, other) = (dialling.unwrap().0, listening.unwrap().0);
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| one.write_all(&content(BYTES, 1)).unwrap());
+        let now = Timespec::default();
+        while poll(&mut [PollFd::new(&watched, PollFlags::OUT)], Some(&now)).unwrap() > 0 {
+            thread::yield_now();
+        }
+        other.write_all(b"a word").unwrap();
+        assert_eq!(read_exact(&one, 6).unwrap(), b"a word");
+        assert!(!writing.is_finished());
+        assert!(read_exact(&other, BYTES).unwrap() == content(BYTES, 1));
     });
 }
 
