@@ -20,6 +20,6 @@ impl Index for OwnFiles {
 }
 
 fn result(hit: Hit) -> FileResult {
-    let Hit { path, byte_count, digest } = hit;
-    FileResult { path, byte_count: ByteCount::new(byte_count), digest }
+    let Hit { path, byte_count, digest, is_partial } = hit;
+    FileResult { path, byte_count: ByteCount::new(byte_count), digest, partial: is_partial }
 }

@@ -111,16 +111,18 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn found(&self, file: &FoundFile) {
-        let FoundFile { path, byte_count, digest, address, key, hops } = file;
-        let (byte_count, hops) = (*byte_count, *hops);
+        let FoundFile { path, byte_count, digest, address, key, hops, is_partial } = file;
+        let (byte_count, hops, partial) = (*byte_count, *hops, *is_partial);
         if self.style.is_json {
             let (digest, address) = (digest.map(|digest| digest.to_string()), address.to_string());
             let key = key.map(|key| key.to_string());
-            let line = SearchLine { command: "search", path, byte_count, digest, address, key, hops };
+            let line =
+                SearchLine { command: "search", path, byte_count, digest, address, key, hops, partial };
             return self.sink.result(&json_line(&line));
         }
         let (place, size) = (place(*address), quantity::size(byte_count));
-        self.sink.result(&format!("found at {place}: {}, {size}", Escaped(path)));
+        let state = if partial { ", still arriving there" } else { "" };
+        self.sink.result(&format!("found at {place}: {}, {size}{state}", Escaped(path)));
     }
 
     pub(crate) fn discovered(&self, peer: FoundPeer) {

@@ -155,6 +155,7 @@ impl From<FetchError> for Failure {
                 Self::refused(ErrorCode::DigestMismatch, error.to_string())
             }
             FetchError::OtherVersion { .. } => Self::refused(ErrorCode::Changed, error.to_string()),
+            FetchError::NothingMore => Self::refused(ErrorCode::NotFound, error.to_string()),
             FetchError::Output(_) => Self::of_local(&error),
         }
     }

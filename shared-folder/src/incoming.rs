@@ -4,6 +4,8 @@
 //! was; a resumable landing keeps what arrived, any other removes it. Must not know any message.
 
 mod scattered;
+mod arriving;
+mod proof;
 mod arrived;
 mod base;
 mod steps;
@@ -13,7 +15,9 @@ mod target;
 mod temporary;
 
 pub use arrived::{Arrived, Syncing, land};
-pub use scattered::{Proof, Scattered};
+pub use arriving::{Arriving, ArrivingFiles, Offer};
+pub use proof::Proof;
+pub use scattered::Scattered;
 pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
@@ -407,9 +411,20 @@ impl<'a> Incoming<'a> {
     }
 
     fn open_old(&self) -> Option<File> {
+        self.open_beside(&self.name)
+    }
+
+    /// The temporary file once more, for reading and without its lock.
+    fn open_temporary(&self) -> Option<File> {
+        let file = self.open_beside(&self.temporary.name)?;
+        let inode = |file: &File| fstat(file).ok().map(|stat| Inode::of(&stat));
+        (inode(&file) == inode(&self.temporary.file)).then_some(file)
+    }
+
+    fn open_beside(&self, name: &str) -> Option<File> {
         use rustix::fs::OFlags;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::openat(self.folder.as_fd(), &self.name, flags, Mode::empty()).ok().map(File::from)
+        rustix::fs::openat(self.folder.as_fd(), name, flags, Mode::empty()).ok().map(File::from)
     }
 }
 

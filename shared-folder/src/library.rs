@@ -36,6 +36,8 @@ pub struct Hit {
     pub byte_count: u64,
     /// Its digest, once it is known.
     pub digest: Option<Digest>,
+    /// Whether it is still arriving, and will only then stand at its path.
+    pub is_partial: bool,
 }
 
 /// How far a library is.
@@ -71,10 +73,12 @@ impl Library {
         self.shelf.read(|index| index.find(query, max).into_iter().map(Hit::of).collect())
     }
 
-    /// The first `max` files by path that are known to have this content.
+    /// The first `max` files by path that are known to have this content; where there is none, one that is still arriving.
     #[must_use]
     pub fn search_digest(&self, digest: Digest, max: usize) -> Vec<Hit> {
-        self.shelf.read(|index| index.find_digest(digest, max).into_iter().map(Hit::of).collect())
+        let hits: Vec<Hit> =
+            self.shelf.read(|index| index.find_digest(digest, max).into_iter().map(Hit::of).collect());
+        if hits.is_empty() { self.arriving(digest).into_iter().take(max).collect() } else { hits }
     }
 
     /// Looks at a path that just changed. A file is found when this returns, a folder's content soon after.
@@ -104,6 +108,13 @@ impl Library {
         self.shelf.wait(patience, |progress| progress.scanned)
     }
 
+    fn arriving(&self, digest: Digest) -> Option<Hit> {
+        let share = &self.shelf.host.share;
+        let found = share.arriving.find(digest, |arriving| share.shares(arriving.path().name()))?;
+        let (path, byte_count) = (found.path().to_string(), found.proof().byte_count);
+        Some(Hit { path, byte_count, digest: Some(digest), is_partial: true })
+    }
+
     fn start_threads(&mut self, hinted: Receiver<Hint>, stopped: Receiver<()>) -> io::Result<()> {
         let watch = Watch::new(Arc::clone(&self.shelf), self.hints.clone(), hinted, stopped);
         let shelf = Arc::clone(&self.shelf);
@@ -130,7 +141,8 @@ impl Drop for Library {
 
 impl Hit {
     fn of(file: &crate::index::IndexedFile) -> Self {
-        Self { path: file.path.to_string(), byte_count: file.byte_count(), digest: file.digest }
+        let (path, byte_count) = (file.path.to_string(), file.byte_count());
+        Self { path, byte_count, digest: file.digest, is_partial: false }
     }
 }
 

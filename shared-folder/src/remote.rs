@@ -8,6 +8,7 @@ mod dialer;
 mod several;
 mod listing;
 mod session;
+mod there;
 mod error;
 mod cancel;
 
@@ -19,6 +20,7 @@ pub use retry::Retry;
 pub(crate) use session::EMPTY_SECTIONS_MAX;
 pub use session::{Found, PiecesOf, Session};
 pub use several::Several;
+pub use there::There;
 
 /// What a transfer tells while it runs; called by the thread that transfers.
 pub trait Watch: Sync {

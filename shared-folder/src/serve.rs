@@ -4,6 +4,7 @@
 
 mod session;
 mod writing;
+mod arriving;
 mod reading;
 mod slots;
 mod listing;

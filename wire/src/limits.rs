@@ -24,7 +24,7 @@ pub const PIECE_BYTES: u64 = 1 << 20;
 pub const SMALL_WRITE_BYTES_MAX: u64 = PIECE_BYTES;
 /// Requests whose answer is not complete, in one session. Exceeded: the server reads no further until it has caught up.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
-/// Ranges in one READ: each costs a seek. Exceeded: `bad_message`, close.
+/// Ranges in one READ: each costs a seek; and what STAT tells of a file that is arriving. Exceeded: `bad_message`, close.
 pub const RANGES_MAX: usize = 256;
 /// What is read and thrown away of a WRITE that was refused, in bytes. Exceeded: the sending side is closed, then the connection.
 pub const DISCARD_BYTES_MAX: u64 = 8 << 20;

@@ -139,7 +139,7 @@ fn with_first_part(first: u8, number: u32) -> SocketAddr {
 
 /// A file of that name, whose length does not matter.
 pub(super) fn file(path: &str) -> FileResult {
-    FileResult { path: path.to_owned(), byte_count: ByteCount::new(1), digest: None }
+    FileResult { path: path.to_owned(), byte_count: ByteCount::new(1), digest: None, partial: false }
 }
 
 /// A peer's files, which count how often they are looked through.

@@ -19,6 +19,7 @@ mod discovering;
 mod fetching;
 mod broken_fetching;
 mod many_sources;
+mod sharing;
 mod share;
 mod flipping_folders;
 mod clients;

@@ -166,7 +166,7 @@ mod tests {
 
     fn file(path: &str, port: u16, digest: Option<Digest>) -> FoundFile {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        FoundFile { path: path.into(), byte_count: 1, digest, address, key: None, hops: 1 }
+        FoundFile { path: path.into(), byte_count: 1, digest, address, key: None, hops: 1, is_partial: false }
     }
 
     #[test]

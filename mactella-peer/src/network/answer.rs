@@ -17,6 +17,8 @@ pub(crate) struct FoundFile {
     /// Whose key must answer there, where the search told.
     pub(crate) key: Option<PublicKey>,
     pub(crate) hops: u8,
+    /// Whether it is still arriving at its holder.
+    pub(crate) is_partial: bool,
 }
 
 /// One peer.

@@ -25,8 +25,12 @@ impl Index for Names {
     fn find(&self, wanted: &Wanted, max: usize) -> Vec<FileResult> {
         let Wanted::Words(words) = wanted else { return Vec::new() };
         let found = self.0.iter().filter(|name| name.contains(words)).take(max);
-        let file =
-            |path: &String| FileResult { path: path.clone(), byte_count: ByteCount::new(5), digest: None };
+        let file = |path: &String| FileResult {
+            path: path.clone(),
+            byte_count: ByteCount::new(5),
+            digest: None,
+            partial: false,
+        };
         found.map(file).collect()
     }
 }

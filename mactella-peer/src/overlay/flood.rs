@@ -176,6 +176,7 @@ mod tests {
             path: format!("{number}/{}", "x".repeat(4000)),
             byte_count: ByteCount::new(u64::MAX),
             digest: None,
+            partial: false,
         };
         let lines = in_lines((0..40).map(file).collect());
         assert!(lines.len() == 3 && lines.iter().map(Vec::len).sum::<usize>() == 40);

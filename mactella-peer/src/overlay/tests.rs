@@ -41,7 +41,7 @@ pub(super) const NOTHING: Nothing = Nothing;
 pub(super) const ID: FloodId = FloodId(77);
 
 pub(super) fn file(path: &str) -> FileResult {
-    FileResult { path: path.to_owned(), byte_count: ByteCount::new(5), digest: None }
+    FileResult { path: path.to_owned(), byte_count: ByteCount::new(5), digest: None, partial: false }
 }
 
 pub(super) fn address(port: u16) -> SocketAddr {

@@ -14,6 +14,9 @@ pub(super) struct SearchLine<'a> {
     pub(super) address: String,
     pub(super) key: Option<String>,
     pub(super) hops: u8,
+    /// There only where it is so: the file is still arriving at its holder.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) partial: bool,
 }
 
 /// One peer that answered.

@@ -37,7 +37,15 @@ fn shown(is_json: bool, show: impl FnOnce(&Report<'_>)) -> (Vec<String>, Vec<Str
 
 fn found(path: &str) -> FoundFile {
     let address = "127.0.0.1:10003".parse().unwrap();
-    FoundFile { path: path.into(), byte_count: 5, digest: None, address, key: None, hops: 2 }
+    FoundFile {
+        path: path.into(),
+        byte_count: 5,
+        digest: None,
+        address,
+        key: None,
+        hops: 2,
+        is_partial: false,
+    }
 }
 
 #[test]
@@ -47,6 +55,11 @@ fn a_result_of_a_search_is_one_line_in_either_form() {
     let (lines, _) = shown(true, |report| report.found(&found("s")));
     let expected = r#"{"command":"search","path":"s","byte_count":5,"digest":null,"address":"127.0.0.1:10003","key":null,"hops":2}"#;
     assert_eq!(lines, [expected]);
+    let arriving = FoundFile { is_partial: true, ..found("s") };
+    let (lines, _) = shown(false, |report| report.found(&arriving));
+    assert_eq!(lines, ["found at IP:127.0.0.1,Port:10003: s, 5 B, still arriving there"]);
+    let (lines, _) = shown(true, |report| report.found(&arriving));
+    assert_eq!(lines, [expected.replace('}', r#","partial":true}"#)]);
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub enum FetchError {
         /// Its number, from 0.
         piece: u64,
     },
+    /// The file is still arriving there, and for long it had nothing that is missing here.
+    #[error("the other end has not got any further with the file than this one")]
+    NothingMore,
     /// Where the bytes were to go takes no more.
     #[error("the output takes no more")]
     Output(#[source] io::Error),

@@ -8,16 +8,18 @@ mod ground;
 mod board;
 mod pace;
 
-use super::{FetchError, Fetched};
+use super::FetchError;
 use crate::folder::{Folder, FolderError};
-use crate::incoming::{Landing, LandingError};
+use crate::incoming::{Landed, Landing, LandingError, Offer};
 use crate::remote::{Cancel, Remote, Watch};
 use errand::Errand;
 use ground::Ground;
 use std::io::{self, PipeReader, Read as _};
+use std::sync::Arc;
 use std::thread::{Builder, Scope};
+use std::time::Instant;
 use wire::digest::Digest;
-use wire::net::Address;
+use wire::net::{Address, Ready};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
 
@@ -33,6 +35,8 @@ pub struct Source {
     pub remote: Remote,
     /// Where it has the file, as far as is known; if that is another version, and otherwise, it is asked by digest.
     pub path: Option<SharedPath>,
+    /// Whether the file may still be arriving there: then it is asked by digest, from time to time, for what it has by now.
+    pub is_partial: bool,
 }
 
 /// The file that is wanted.
@@ -46,6 +50,8 @@ pub struct Wanted {
     pub target: SharedPath,
     /// Nothing may have the name already.
     pub new: bool,
+    /// Where others find what has arrived, if they may.
+    pub offer: Option<Arc<Offer>>,
 }
 
 /// What one source did.
@@ -65,17 +71,27 @@ pub struct SourceShare {
 #[derive(Debug)]
 pub struct Gathered {
     /// The file, or why it did not land; what was verified is kept then.
-    pub fetched: Result<Fetched, FetchError>,
+    pub fetched: Result<Landed, FetchError>,
     /// Everyone who was asked, in the order in which they came.
     pub sources: Vec<SourceShare>,
     /// Bytes that came in vain: pieces that two sources brought, or that were not verified.
     pub surplus: u64,
 }
 
-/// Where other sources come from when some are lost.
+/// Where other sources come from when some are lost, and from time to time.
 pub trait Supply {
     /// Others, or none. The sources that are left go on meanwhile; `over` is cancelled when nobody is needed any more.
     fn more(&mut self, lost: &SourceShare, over: &Cancel) -> Vec<Source>;
+
+    /// When it is to be asked by [`Supply::others`]; never, if it does not say.
+    fn next_look(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Others that came since, though nobody is lost; else as [`Supply::more`].
+    fn others(&mut self, _over: &Cancel) -> Vec<Source> {
+        Vec::new()
+    }
 }
 
 /// There are no others.
@@ -143,7 +159,8 @@ impl Crew<'_, '_, '_> {
                 return;
             }
             self.started += 1;
-            let Some((number, cancel)) = self.ground.admit(source.remote.dialer().address()) else { return };
+            let admitted = self.ground.admit(source.remote.dialer().address(), source.is_partial);
+            let Some((number, cancel)) = admitted else { return };
             let errand = Errand::new(self.ground, number, source, &cancel);
             let name = format!("source-{number}");
             let spawned = Builder::new().name(name).spawn_scoped(self.threads, move || errand.run());
@@ -153,15 +170,18 @@ impl Crew<'_, '_, '_> {
         }
     }
 
-    /// Waits until all is done, and looks for others where a source is lost.
+    /// Waits until all is done, and looks for others where a source is lost, and when it is time to.
     fn attend(&mut self, mut news: PipeReader, supply: &mut dyn Supply, cancel: &Cancel) {
         let mut lost = 0;
         while !self.ground.is_over() && self.ground.live() > 0 {
-            match cancel.until_readable(&news) {
-                Ok(true) => {}
-                _ => return,
+            match until_news(&news, supply.next_look(), cancel) {
+                Ok(Ready::Source) => _ = news.read(&mut [0; 64]),
+                Ok(Ready::Nothing) => {
+                    let others = supply.others(self.ground.over());
+                    self.start(others);
+                }
+                Ok(Ready::Wake) | Err(_) => return,
             }
-            let _ = news.read(&mut [0; 64]);
             while let Some(share) = self.ground.nth_lost(lost) {
                 lost += 1;
                 if self.started < SOURCES_IN_ALL_MAX && !self.ground.is_over() {
@@ -170,5 +190,13 @@ impl Crew<'_, '_, '_> {
                 }
             }
         }
+    }
+}
+
+/// Waits for news, for the moment, or for the end.
+fn until_news(news: &PipeReader, moment: Option<Instant>, cancel: &Cancel) -> io::Result<Ready> {
+    match moment {
+        Some(moment) => cancel.until_readable_within(news, moment.saturating_duration_since(Instant::now())),
+        None => cancel.until_readable(news).map(|is_news| if is_news { Ready::Source } else { Ready::Wake }),
     }
 }

@@ -148,16 +148,17 @@ impl Downloads<'_> {
             attributes: Some((fetch.entry.modified, fetch.entry.executable)),
             target: fetch.target.clone(),
             new: fetch.terms.new,
+            offer: None,
         };
         // The open session goes on as that of the first source.
         let first = remote.another();
         let first = std::mem::replace(remote, first);
         let others = self.others.iter().map(|dialer| Remote::new(dialer.clone(), cancel.clone()));
-        let source = |remote| Source { remote, path: Some(fetch.source.clone()) };
+        let source = |remote| Source { remote, path: Some(fetch.source.clone()), is_partial: false };
         let sources = std::iter::once(first).chain(others).map(source).collect();
         let Gathered { fetched, sources, .. } =
             gather(sources, (self.folder, &wanted), &mut NoSupply, (watch, cancel));
-        Ok(Brought { fetched: fetched?, sources })
+        Ok(Brought { fetched: fetched?.into(), sources })
     }
 }
 

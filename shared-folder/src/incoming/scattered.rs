@@ -3,72 +3,21 @@
 //! All but the order is that of [`Incoming`]: the same temporary name and lock, the same landing. Nothing hashes the
 //! whole once more: pieces with the values of a list that merges to the digest are the file.
 
-use super::{Arrived, Incoming, Landed, Landing, LandingError, Step, Syncing, land, run_step};
+use super::{
+    Arrived, Arriving, Incoming, Landed, Landing, LandingError, Offer, Proof, Step, Syncing, land, run_step,
+};
 use crate::folder::{Folder, FolderError};
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use wire::digest::{Digest, PieceValue, piece_value};
-use wire::limits::PIECE_BYTES;
+use std::sync::Arc;
 use wire::path::SharedPath;
-
-/// What a file is to be: values of pieces that merge to its digest, and a length that is proven, too (see
-/// `wire::digest::check_piece_list`).
-#[derive(Debug, Clone)]
-pub struct Proof {
-    /// The file's length, in bytes.
-    pub byte_count: u64,
-    /// The file's digest.
-    pub digest: Digest,
-    /// The value of each piece.
-    pub values: Vec<PieceValue>,
-}
-
-impl Proof {
-    /// How many pieces have bytes: all, but that of an empty file.
-    #[must_use]
-    pub fn piece_count(&self) -> usize {
-        if self.byte_count == 0 { 0 } else { self.values.len() }
-    }
-
-    /// From which byte to before which a piece reaches.
-    #[must_use]
-    pub fn span(&self, piece: usize) -> Range<u64> {
-        let start = (piece as u64).saturating_mul(PIECE_BYTES).min(self.byte_count);
-        start..start.saturating_add(PIECE_BYTES).min(self.byte_count)
-    }
-
-    /// Whether `bytes` are that piece.
-    #[must_use]
-    pub fn has(&self, piece: usize, bytes: &[u8]) -> bool {
-        let span = self.span(piece);
-        if bytes.is_empty() || span.end - span.start != bytes.len() as u64 {
-            return false;
-        }
-        let value = match self.values.len() {
-            1 => Digest::of(bytes).0,
-            _ => piece_value(piece as u64, bytes),
-        };
-        self.values.get(piece) == Some(&value)
-    }
-}
 
 /// A file on its way to its name, in pieces.
 #[derive(Debug)]
 pub struct Scattered<'a> {
     incoming: Incoming<'a>,
-    proof: Proof,
-    there: Mutex<There>,
-}
-
-/// The pieces that are in the temporary file.
-#[derive(Debug)]
-struct There {
-    pieces: Vec<bool>,
-    missing: usize,
-    received: u64,
+    arriving: Arc<Arriving>,
 }
 
 impl<'a> Scattered<'a> {
@@ -83,16 +32,24 @@ impl<'a> Scattered<'a> {
         proof: Proof,
     ) -> Result<Self, LandingError> {
         let landing = Landing { byte_count: Some(proof.byte_count), ..landing };
+        let attributes = (landing.modified, landing.executable == Some(true));
         let incoming = Incoming::unhashed(folder, path, landing)?;
-        let missing = proof.piece_count();
-        let there = There { pieces: vec![false; missing], missing, received: 0 };
-        Ok(Self { incoming, proof, there: Mutex::new(there) })
+        let arriving = Arc::new(Arriving::new(path.clone(), attributes, proof));
+        Ok(Self { incoming, arriving })
     }
 
     /// What the file is to be.
     #[must_use]
     pub fn proof(&self) -> &Proof {
-        &self.proof
+        self.arriving.proof()
+    }
+
+    /// Lets others find what is here and what still comes. Where the file cannot be opened once more, nobody does.
+    pub fn offer(&self, offer: &Offer) {
+        if let Some(file) = self.incoming.open_temporary() {
+            self.arriving.open(file);
+            offer.begin(&self.arriving);
+        }
     }
 
     /// Looks for pieces that are here already: in what an earlier landing left, and in the file that is to be replaced,
@@ -105,21 +62,21 @@ impl<'a> Scattered<'a> {
         let kept = self.incoming.temporary.byte_count;
         let held = old.as_ref().and_then(|old| old.metadata().ok()).map_or(0, |old| old.len()).max(kept);
         let mut buffer = Vec::new();
-        for piece in 0..self.proof.piece_count() {
-            let span = self.proof.span(piece);
+        for piece in 0..self.proof().piece_count() {
+            let span = self.proof().span(piece);
             if span.end > held {
                 return Ok(());
             }
             buffer.resize(usize::try_from(span.end - span.start).unwrap_or(0), 0);
             if span.end <= kept && self.is_in(&self.incoming.temporary.file, piece, &mut buffer)? {
-                self.note(piece, 0);
+                self.arriving.note(piece, 0);
             } else if let Some(old) = &old
                 && self.is_in(old, piece, &mut buffer)?
             {
                 self.store(piece, &buffer)?;
-                self.note(piece, 0);
+                self.arriving.note(piece, 0);
             }
-            if !progress(span.end, held.min(self.proof.byte_count)) {
+            if !progress(span.end, held.min(self.proof().byte_count)) {
                 return Err(LandingError::GivenUp);
             }
         }
@@ -129,8 +86,7 @@ impl<'a> Scattered<'a> {
     /// The pieces that are not here yet.
     #[must_use]
     pub fn missing(&self) -> Vec<usize> {
-        let there = self.there();
-        (0..).zip(&there.pieces).filter(|(_, is_there)| !**is_there).map(|(piece, _)| piece).collect()
+        self.arriving.missing()
     }
 
     /// Stores one piece that was received; false if these bytes are not that piece, and then nothing is stored.
@@ -138,11 +94,11 @@ impl<'a> Scattered<'a> {
     /// # Errors
     /// When it cannot be stored.
     pub fn piece(&self, piece: usize, bytes: &[u8]) -> Result<bool, LandingError> {
-        if !self.proof.has(piece, bytes) {
+        if !self.proof().has(piece, bytes) {
             return Ok(false);
         }
         self.store(piece, bytes)?;
-        self.note(piece, bytes.len() as u64);
+        self.arriving.note(piece, bytes.len() as u64);
         Ok(true)
     }
 
@@ -151,52 +107,40 @@ impl<'a> Scattered<'a> {
     /// # Errors
     /// When a piece is missing; and as [`Incoming::finish`].
     pub fn finish(self) -> Result<Landed, LandingError> {
-        let Self { mut incoming, proof: Proof { byte_count, digest, values }, there } = self;
-        let there = there.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if there.missing > 0 {
-            return Err(LandingError::WrongLength { announced: byte_count, received: there.received });
+        let Self { mut incoming, arriving } = self;
+        let Proof { byte_count, digest, values } = arriving.proof().clone();
+        let (missing, received) = arriving.tally();
+        if missing > 0 {
+            return Err(LandingError::WrongLength { announced: byte_count, received });
         }
-        incoming.received = there.received;
+        incoming.received = received;
         incoming.give_attributes(byte_count)?;
         let arrived = Arrived { incoming, byte_count, digest, pieces: values };
         land(vec![arrived], Syncing::Each).pop().unwrap_or(Err(LandingError::HashLost))
     }
 
     fn is_in(&self, file: &File, piece: usize, buffer: &mut [u8]) -> Result<bool, LandingError> {
-        match file.read_exact_at(buffer, self.proof.span(piece).start) {
-            Ok(()) => Ok(self.proof.has(piece, buffer)),
+        match file.read_exact_at(buffer, self.proof().span(piece).start) {
+            Ok(()) => Ok(self.proof().has(piece, buffer)),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(FolderError::from(error).into()),
         }
     }
 
     fn store(&self, piece: usize, bytes: &[u8]) -> Result<(), LandingError> {
-        let (temporary, offset) = (&self.incoming.temporary, self.proof.span(piece).start);
+        let (temporary, offset) = (&self.incoming.temporary, self.proof().span(piece).start);
         let write = || Ok(temporary.file.write_all_at(bytes, offset)?);
         let written = run_step(&self.incoming.landing.probe, Step::Write, write);
         temporary.forget_if_full(&written);
         written
-    }
-
-    fn note(&self, piece: usize, received: u64) {
-        let mut there = self.there();
-        if let Some(is_there) = there.pieces.get_mut(piece)
-            && !std::mem::replace(is_there, true)
-        {
-            there.missing -= 1;
-            there.received += received;
-        }
-    }
-
-    fn there(&self) -> MutexGuard<'_, There> {
-        self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::digest::PieceHasher;
+    use crate::incoming::ArrivingFiles;
+    use wire::digest::{Digest, PieceHasher};
 
     const MIB: usize = 1 << 20;
 
@@ -285,5 +229,30 @@ mod tests {
         let folder = Folder::open(place.path()).unwrap();
         drop(begin(&folder, &content(2 * MIB, 0)));
         assert_eq!(names(&place), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_here_and_what_still_comes_is_read_through_an_offer_while_and_after_it_lands() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        let (files, bytes) = (ArrivingFiles::default(), content(3 * MIB + 9, 0));
+        let offer = files.offer();
+        let scattered = begin(&folder, &bytes);
+        assert!(scattered.piece(1, &bytes[MIB..2 * MIB]).unwrap());
+        scattered.offer(&offer);
+        let found = files.find(Digest::of(&bytes), |_| true).unwrap();
+        assert!(scattered.piece(3, &bytes[3 * MIB..]).unwrap());
+        assert_eq!(found.runs(), [1..2, 3..4]);
+        let mut there = vec![0; 9];
+        found.file().unwrap().read_exact_at(&mut there, 3 * MIB as u64).unwrap();
+        assert_eq!(there, bytes[3 * MIB..]);
+        for piece in [0, 2] {
+            assert!(scattered.piece(piece, &bytes[piece * MIB..(piece + 1) * MIB]).unwrap());
+        }
+        scattered.finish().unwrap();
+        let mut whole = vec![0; bytes.len()];
+        found.file().unwrap().read_exact_at(&mut whole, 0).unwrap();
+        assert!(found.has(0..4) && whole == bytes);
+        drop(begin(&folder, b"the name is free again"));
     }
 }

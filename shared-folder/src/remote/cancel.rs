@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wire::connection::Closer;
-use wire::net::Wake;
+use wire::net::{Ready, Wake};
 
 /// Once cancelled, every wait under it is over, for ever; clones are the same.
 #[derive(Debug, Clone)]
@@ -76,6 +76,18 @@ impl Cancel {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Waits until `source` can be read, or that long; what it was, and `Wake` where it was cancelled.
+    ///
+    /// # Errors
+    /// When `source` cannot be waited for.
+    pub fn until_readable_within(&self, source: &impl AsFd, pause: Duration) -> io::Result<Ready> {
+        match self.0.wake.or_readable_within(source, pause) {
+            // The wait was shorter, which whoever waits until a moment makes up for.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Ready::Nothing),
+            other => other,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One session: requests out, the answers in their order, and every answer checked to be one to that request.
 
 use super::listing::Listing;
+use super::there::There;
 use super::{Cancel, RemoteError, Watch, Watched};
 use std::time::{Duration, Instant};
 use wire::codec::Message;
@@ -128,7 +129,7 @@ impl Session {
         path: Option<&SharedPath>,
         with_digest: bool,
     ) -> Result<u64, RemoteError> {
-        self.ask(&Stat { path: path.map(text), digest: None, with_digest })
+        self.ask(&Stat { path: path.map(text), with_digest, ..Stat::default() })
     }
 
     pub(crate) fn found(
@@ -144,6 +145,23 @@ impl Session {
             Reply::Found(_) => Err(self.violated("another entry than the one asked for")),
             _ => Err(self.violated("an answer that is none to stat")),
         }
+    }
+
+    /// What the other end has of the file with that content, which may still be arriving there.
+    ///
+    /// # Errors
+    /// Refusals, and what ends the session; what fits to no file of `byte_count` bytes is one.
+    pub fn there_of(&mut self, digest: Digest, byte_count: u64) -> Result<There, RemoteError> {
+        let id = self.ask(&Stat { digest: Some(digest), partial: true, ..Stat::default() })?;
+        let Reply::Found(found) = self.reply(id, &super::Unwatched)? else {
+            return Err(self.violated("an answer that is none to stat"));
+        };
+        let is_other = found.digest.is_some_and(|other| other != digest);
+        if is_other || found.entry.byte_count.get() != byte_count {
+            return Err(self.violated("another file than the one asked for"));
+        }
+        let there = There::of(found.have.as_deref(), byte_count);
+        there.ok_or_else(|| self.violated("ranges that are no pieces of the file"))
     }
 
     /// Gives a file or folder another path.

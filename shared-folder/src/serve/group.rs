@@ -133,7 +133,8 @@ impl<'a> Group<'a> {
         let mut arrived = std::mem::take(&mut self.arrived);
         let mut work = || land(std::mem::take(&mut arrived), syncing);
         // A thread for each group costs a tenth of the speed where syncing costs nothing.
-        let is_quick = byte_count <= SMALL_WRITE_BYTES_MAX && (files == 1 || self.rhythm.last_took < QUICK_TIME_MAX);
+        let is_quick =
+            byte_count <= SMALL_WRITE_BYTES_MAX && (files == 1 || self.rhythm.last_took < QUICK_TIME_MAX);
         let landed = if is_quick { work() } else { while_working(pulse, ends.sender, byte_count, &mut work) };
         self.rhythm.last_took = begun.elapsed();
         if is_choice {

@@ -10,6 +10,7 @@ use crate::folder::{FolderError, Shape};
 use crate::scan::{Scan, entry_of};
 use crate::words::Query;
 use std::sync::Arc;
+use wire::digest::Digest;
 use wire::error_code::ErrorCode;
 use wire::limits::{LINE_BYTES_MAX, SEARCH_BYTES_MAX};
 use wire::message::reply::{Entries, Found, Listed};
@@ -62,14 +63,15 @@ impl Session<'_> {
                     _ => {
                         let may_read = self.permit.allows(Right::Read, Some(&path));
                         let known = self.host.share.catalogue.known(&status.identity).filter(|_| may_read);
-                        Found { entry: entry_of(&path, &status), digest: known.map(|hashed| hashed.digest) }
+                        found(entry_of(&path, &status), known.map(|hashed| hashed.digest))
                     }
                 }
             }
-            (None, Some(digest)) => {
-                let (path, opened, hashed) = self.open_by_digest(id, digest)?;
-                Found { entry: entry_of(&path, &opened.status), digest: Some(hashed.digest) }
-            }
+            (None, Some(digest)) => match self.open_by_digest(id, digest) {
+                Ok((path, opened, hashed)) => found(entry_of(&path, &opened.status), Some(hashed.digest)),
+                Err(missing) if stat.partial => self.found_arriving(digest, missing)?,
+                Err(missing) => return Err(missing),
+            },
             (Some(_), Some(_)) => return Err(both_named()),
         };
         Ok(self.connection.sender.queue(Some(id), &found)?)
@@ -86,13 +88,13 @@ impl Session<'_> {
             modified: status.modified,
             executable: false,
         };
-        Ok(Found { entry, digest: None })
+        Ok(found(entry, None))
     }
 
     fn found_with_digest(&mut self, id: u64, path: &SharedPath) -> Result<Found, Stop> {
         let opened = self.open(path)?;
         let hashed = self.hash(id, &opened, path)?;
-        Ok(Found { entry: entry_of(path, &opened.status), digest: Some(hashed.digest) })
+        Ok(found(entry_of(path, &opened.status), Some(hashed.digest)))
     }
 
     /// Sends a scan's entries as they are found, in lines below the limit.
@@ -134,6 +136,11 @@ impl Session<'_> {
         };
         Ok(sender.queue(Some(id), &listed)?)
     }
+}
+
+/// A file that is all there, or a folder.
+fn found(entry: Entry, digest: Option<Digest>) -> Found {
+    Found { entry, digest, have: None }
 }
 
 /// A request that names a file twice, or not at all, is one that its writer did not mean.

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, scope};
-use wire::digest::{Digest, PieceHasher};
+use wire::digest::{Digest, PieceHasher, PieceValue};
 use wire::error_code::ErrorCode;
 use wire::limits::{PIECE_BYTES, WORKING_INTERVAL};
 use wire::message::payload::End;
@@ -25,11 +25,14 @@ use wire::message::{ByteCount, Range};
 use wire::path::SharedPath;
 
 /// A run of a file's bytes: offset and length.
-type Run = (u64, u64);
+pub(super) type Run = (u64, u64);
 
 impl Session<'_> {
     pub(super) fn read(&mut self, id: u64, read: &Read) -> Result<(), Stop> {
-        let (path, opened) = self.named(id, read.path.as_deref(), read.digest)?;
+        let (path, opened) = match self.named(id, read.path.as_deref(), read.digest) {
+            Ok(named) => named,
+            Err(missing) => return self.read_arriving(id, read, missing),
+        };
         if read.ranges.is_none() && opened.status.byte_count <= UNSTORED_BYTES_MAX {
             return self.read_small(id, &path, &opened, read.if_digest);
         }
@@ -53,15 +56,23 @@ impl Session<'_> {
     }
 
     pub(super) fn pieces(&mut self, id: u64, pieces: &Pieces) -> Result<(), Stop> {
-        let (path, opened) = self.named(id, pieces.path.as_deref(), pieces.digest)?;
-        let hashed = self.hash(id, &opened, &path)?;
-        let list = PieceList {
-            byte_count: ByteCount::new(opened.status.byte_count),
-            digest: hashed.digest,
-            piece_count: ByteCount::new(hashed.pieces.len() as u64),
+        let (path, opened) = match self.named(id, pieces.path.as_deref(), pieces.digest) {
+            Ok(named) => named,
+            Err(missing) => return self.pieces_of_arriving(id, pieces.digest, missing),
         };
-        self.connection.sender.queue(Some(id), &list)?;
-        self.send_bytes(id, hashed.pieces.as_flattened())
+        let hashed = self.hash(id, &opened, &path)?;
+        self.send_piece_list(id, (opened.status.byte_count, hashed.digest), &hashed.pieces)
+    }
+
+    pub(super) fn send_piece_list(
+        &mut self,
+        id: u64,
+        (byte_count, digest): (u64, Digest),
+        values: &[PieceValue],
+    ) -> Result<(), Stop> {
+        let (byte_count, piece_count) = (ByteCount::new(byte_count), ByteCount::new(values.len() as u64));
+        self.connection.sender.queue(Some(id), &PieceList { byte_count, digest, piece_count })?;
+        self.send_bytes(id, values.as_flattened())
     }
 
     /// Sends bytes of our own as a payload.
@@ -239,7 +250,7 @@ impl Session<'_> {
     }
 
     /// Sends runs while a thread of its own hashes the same bytes in the same order.
-    fn send_and_hash(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<Digest, Stop> {
+    pub(super) fn send_and_hash(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<Digest, Stop> {
         let given_up = AtomicBool::new(false);
         let (done, digest) = bounded(1);
         scope(|threads| {
@@ -303,7 +314,7 @@ fn after_payload(stop: Stop) -> Stop {
     }
 }
 
-fn check_version(wanted: Option<Digest>, actual: Option<Digest>) -> Result<(), Stop> {
+pub(super) fn check_version(wanted: Option<Digest>, actual: Option<Digest>) -> Result<(), Stop> {
     if wanted.is_some() && wanted != actual {
         return Err(Refusal::new(ErrorCode::Changed, "the file is not the version that was asked for").into());
     }
@@ -319,7 +330,7 @@ fn check_unchanged(opened: &OpenFile) -> Result<(), Stop> {
 }
 
 /// Sorts ranges, cuts them at the file's end, and merges those that touch.
-fn merge(ranges: &[Range], file_bytes: u64) -> Vec<Run> {
+pub(super) fn merge(ranges: &[Range], file_bytes: u64) -> Vec<Run> {
     let clip = |range: &Range| {
         let (offset, end) = (range.offset.get(), range.offset.get().saturating_add(range.byte_count.get()));
         (offset, end.min(file_bytes))

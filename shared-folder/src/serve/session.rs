@@ -91,7 +91,11 @@ impl<'a> Session<'a> {
     }
 
     /// One that rested, and to which something has come.
-    pub(super) fn woken(host: &'a Host, slot: &'a SessionSlot, Rest { connection, kept }: Rest<Kept>) -> Self {
+    pub(super) fn woken(
+        host: &'a Host,
+        slot: &'a SessionSlot,
+        Rest { connection, kept }: Rest<Kept>,
+    ) -> Self {
         let Kept { maker, guest, permit, judged_by, rhythm, refused_stopping } = kept;
         Self {
             host,

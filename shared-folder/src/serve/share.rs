@@ -2,9 +2,9 @@
 
 use super::refusal::Refusal;
 use super::uploads::Uploads;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Hashed};
 use crate::folder::{Folder, FolderError};
-use crate::incoming::Probe;
+use crate::incoming::{ArrivingFiles, Landed, Probe};
 use crate::kinds::kind_of;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -33,6 +33,8 @@ pub struct Share {
     pub catalogue: Catalogue,
     /// What may be done.
     pub rules: Rules,
+    /// What others may have of files that this end itself still fetches.
+    pub arriving: ArrivingFiles,
     /// Watches the steps to disk; none in ordinary use.
     pub probe: Option<Arc<dyn Probe>>,
     pub(super) uploads: Uploads,
@@ -46,7 +48,14 @@ impl Share {
     pub fn new(folder: Folder, catalogue: Catalogue, rules: Rules) -> Self {
         let (uploads, waiting_files) = (Uploads::default(), AtomicUsize::default());
         let strict = folder.without_links();
-        Self { folder, strict, catalogue, rules, probe: None, uploads, waiting_files }
+        let arriving = ArrivingFiles::default();
+        Self { folder, strict, catalogue, rules, arriving, probe: None, uploads, waiting_files }
+    }
+
+    /// Notes the digest of a file that was fetched, so that nobody has to read it for that.
+    pub fn note_landed(&self, path: &SharedPath, landed: Landed) {
+        let Landed { identity, digest, pieces, .. } = landed;
+        self.catalogue.note(identity, path, Hashed { digest, pieces: pieces.into() });
     }
 
     /// Text from outside becomes a shared path here.

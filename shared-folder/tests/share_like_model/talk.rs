@@ -45,7 +45,11 @@ impl Talk {
             }
             Request::Search { words } => self.send(&request::Search { words: words.clone() }),
             Request::Stat { path, with_digest } => {
-                self.send(&request::Stat { path: path.clone(), digest: None, with_digest: *with_digest });
+                self.send(&request::Stat {
+                    path: path.clone(),
+                    with_digest: *with_digest,
+                    ..request::Stat::default()
+                });
             }
             Request::StatDigest(digest) => {
                 self.send(&request::Stat { digest: Some(*digest), ..request::Stat::default() });

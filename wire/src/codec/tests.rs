@@ -99,6 +99,17 @@ fn ranges_hold_at_the_limit_and_not_one_past_it() {
 }
 
 #[test]
+fn what_is_there_of_a_partial_holds_at_the_limit_of_ranges_and_not_one_past_it() {
+    let line = |count: usize| {
+        let have = vec![r#"{"offset":0,"byte_count":1}"#; count].join(",");
+        let entry = r#"{"path":"a","kind":"other","byte_count":1,"modified":"2026-11-20T12:00:00Z"}"#;
+        format!(r#"{{"v":1,"type":"found","id":1,"entry":{entry},"have":[{have}]}}"#)
+    };
+    assert!(decode::<Reply>(line(crate::limits::RANGES_MAX).as_bytes()).is_ok());
+    assert!(decode::<Reply>(line(crate::limits::RANGES_MAX + 1).as_bytes()).is_err());
+}
+
+#[test]
 fn unknown_kinds_and_codes_of_a_newer_end_are_read_as_the_general_ones() {
     let line = br#"{"v":1,"type":"refused","id":1,"code":"moon_phase","message":"no"}"#;
     let Ok(Decoded { message: Reply::Refused(refused), .. }) = decode::<Reply>(line) else {

@@ -67,6 +67,9 @@ pub struct FileResult {
     /// Its digest; none while its owner has not hashed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// Whether it is still arriving at its owner, who has some of its pieces.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Asks every peer within reach to say that it is there.

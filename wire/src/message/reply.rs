@@ -67,6 +67,13 @@ pub struct Found {
     /// Its digest, where it is known or was waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// Of a file that is still arriving, what is there: whole pieces, in order; none means the whole file.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "only_maps::<_, _, RANGES_MAX>"
+    )]
+    pub have: Option<Vec<Range>>,
 }
 
 /// The answer to READ begins; sections follow, then `end` or `failed`.

@@ -30,6 +30,9 @@ pub struct Stat {
     /// Whether the answer waits for the file's digest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_digest: bool,
+    /// With a digest: whether a file that is still arriving there will do, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Some bytes of a file.

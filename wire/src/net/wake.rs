@@ -39,6 +39,14 @@ impl Wake {
         self.or_ready(source, PollFlags::IN, None).map(|ready| ready == Ready::Source)
     }
 
+    /// As [`Wake::or_readable`], at most for `pause`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn or_readable_within(&self, source: &impl AsFd, pause: Duration) -> io::Result<Ready> {
+        self.or_ready(source, PollFlags::IN, Some(pause))
+    }
+
     /// Waits for the call, at most for `pause`, or until the connection ends (`Source`); with `is_talking`, also until the
     /// other end sends nothing more.
     ///

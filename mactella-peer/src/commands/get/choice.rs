@@ -24,14 +24,15 @@ pub(super) struct Holder {
     pub(super) digest: Option<Digest>,
     hops: u8,
     pub(super) byte_count: u64,
+    /// Whether it is still arriving there.
+    pub(super) is_partial: bool,
 }
 
 /// The holders of the best content in the order in which they are to be tried; none if there is no result.
 pub(super) fn best_of(files: &[FoundFile]) -> Vec<Holder> {
     let mut holders: Vec<Holder> = files.iter().filter_map(Holder::of).collect();
-    holders.sort_by(|one, other| {
-        (one.hops, &one.path, one.address, one.key).cmp(&(other.hops, &other.path, other.address, other.key))
-    });
+    // Whoever has all of it comes first.
+    holders.sort_by(|one, other| one.place().cmp(&other.place()));
     let mut by_digest: BTreeMap<Digest, Vec<Holder>> = BTreeMap::new();
     for holder in &holders {
         if let Some(digest) = holder.digest {
@@ -70,10 +71,17 @@ fn count_of(holders: &[Holder]) -> usize {
 }
 
 impl Holder {
+    /// By what they are ordered.
+    fn place(&self) -> (bool, u8, &SharedPath, SocketAddr, Option<PublicKey>) {
+        (self.is_partial, self.hops, &self.path, self.address, self.key)
+    }
+
     pub(super) fn of(file: &FoundFile) -> Option<Self> {
         let path = SharedPath::parse(&file.path).ok()?;
-        let FoundFile { address, key, digest, hops, byte_count, .. } = *file;
-        Some(Self { address, key, path, digest, hops, byte_count })
+        let FoundFile { address, key, digest, hops, byte_count, is_partial, .. } = *file;
+        // Without its digest nothing of it could be asked for.
+        let is_of_use = digest.is_some() || !is_partial;
+        is_of_use.then_some(Self { address, key, path, digest, hops, byte_count, is_partial })
     }
 }
 
@@ -84,7 +92,7 @@ mod tests {
     fn file(port: u16, path: &str, content: Option<&str>, hops: u8) -> FoundFile {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let digest = content.map(|content| Digest::of(content.as_bytes()));
-        FoundFile { path: path.into(), byte_count: 5, digest, address, key: None, hops }
+        FoundFile { path: path.into(), byte_count: 5, digest, address, key: None, hops, is_partial: false }
     }
 
     fn ports(files: &[FoundFile]) -> Vec<u16> {
@@ -136,6 +144,14 @@ mod tests {
         assert_eq!(ports(&files), [2, 3]);
         assert_eq!(ports(&[]), [0u16; 0]);
         assert_eq!(ports(&[file(1, "../a", None, 1)]), [0u16; 0]);
+    }
+
+    #[test]
+    fn whoever_has_all_comes_before_those_at_which_it_is_still_arriving() {
+        let arriving = |port, hops| FoundFile { is_partial: true, ..file(port, "a", Some("x"), hops) };
+        assert_eq!(ports(&[arriving(1, 1), file(2, "a", Some("x"), 3), arriving(3, 2)]), [2, 1, 3]);
+        let undigested = FoundFile { is_partial: true, ..file(1, "a", None, 1) };
+        assert_eq!(ports(&[undigested]), [0u16; 0]);
     }
 
     #[test]

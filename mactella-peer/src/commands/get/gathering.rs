@@ -1,4 +1,5 @@
-//! One file from all its holders at once; who is lost is replaced by whoever a search for the digest finds.
+//! One file from all its holders at once; who is lost is replaced by whoever a search for the digest finds, and who has come
+//! since is found by one from time to time. What has arrived is offered to others meanwhile.
 //!
 //! Must not know how pieces are divided among them.
 
@@ -9,9 +10,10 @@ use crate::failure::Failure;
 use crate::overlay::Wanted as Sought;
 use crossbeam_channel::RecvTimeoutError;
 use shared_folder::fetch::{FetchError, Gathered, Source, SourceShare, Supply, Wanted, gather};
-use shared_folder::remote::{Cancel, RemoteError, Unwatched};
+use shared_folder::remote::{Cancel, RemoteError, Unwatched, Watch};
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
@@ -24,6 +26,10 @@ use wire::path::SharedPath;
 const SEARCHES_MAX: usize = 8;
 /// Between two looks whether others are still wanted.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// After so long, and from then on after twice the time each, others are searched for though nobody is lost: others who download the
+/// file have some of it, too. What is over sooner needs nobody else.
+const SEARCH_PAUSE_LEAST: Duration = Duration::from_secs(1);
+const SEARCH_PAUSE_MOST: Duration = Duration::from_secs(60);
 
 /// A file that is fetched from its holders.
 pub(super) struct Gathering<'a> {
@@ -32,13 +38,16 @@ pub(super) struct Gathering<'a> {
     digest: Digest,
     asked: HashSet<(SocketAddr, Option<PublicKey>)>,
     searches: usize,
+    next_look: Instant,
+    pause: Duration,
 }
 
 impl<'a> Gathering<'a> {
     /// All of these told that digest.
     pub(super) fn new(order: &'a Order<'a>, holders: &'a [Holder], digest: Digest) -> Self {
         let asked = holders.iter().map(|holder| (holder.address, holder.key)).collect();
-        Self { order, holders, digest, asked, searches: 0 }
+        let (next_look, pause) = (Instant::now() + SEARCH_PAUSE_LEAST, SEARCH_PAUSE_LEAST);
+        Self { order, holders, digest, asked, searches: 0, next_look, pause }
     }
 
     /// Lets it land there, unless that content is there already.
@@ -61,14 +70,17 @@ impl<'a> Gathering<'a> {
             got.time = begun.elapsed();
             return Ok(got);
         }
-        let wanted = Wanted { digest, attributes: None, target: target.clone(), new: !replace };
+        let share = &order.peer.host.share;
+        // Until the end: what has landed is found as an ordinary file before nothing is found as an arriving one.
+        let offer = Some(Arc::new(share.arriving.offer()));
+        let wanted = Wanted { digest, attributes: None, target: target.clone(), new: !replace, offer };
         let sources = self.holders.iter().map(|holder| self.source(holder)).collect();
-        let (folder, cancel) = (&order.peer.host.share.folder, order.interruption.cancel());
-        let Gathered { fetched, sources, .. } =
-            gather(sources, (folder, &wanted), &mut self, (&Unwatched, cancel));
-        let fetched = fetched.map_err(explained)?;
+        let ends = (&Unwatched as &dyn Watch, order.interruption.cancel());
+        let Gathered { fetched, sources, .. } = gather(sources, (&share.folder, &wanted), &mut self, ends);
+        let landed = fetched.map_err(explained)?;
+        (got.byte_count, got.resumed_from) = (landed.byte_count, landed.reused);
+        share.note_landed(target, landed);
         order.peer.library.look_again(target);
-        (got.byte_count, got.resumed_from) = (fetched.byte_count, fetched.reused);
         let brought = sources.into_iter().filter(|share| share.byte_count > 0);
         got.sources = brought.map(|share| (share.address.to_string(), share.byte_count)).collect();
         if got.sources.is_empty() {
@@ -82,7 +94,7 @@ impl<'a> Gathering<'a> {
     fn source(&self, holder: &Holder) -> Source {
         let from = Destination { address: Address::from(holder.address), key: holder.key };
         let remote = self.order.peer.remote(&from, self.order.interruption.cancel());
-        Source { remote, path: Some(holder.path.clone()) }
+        Source { remote, path: Some(holder.path.clone()), is_partial: holder.is_partial }
     }
 
     /// The first holders that a search for the digest finds and that were not asked before.
@@ -121,6 +133,17 @@ impl Supply for Gathering<'_> {
             // There are no others, and soon there will hardly be.
             self.searches = SEARCHES_MAX;
         }
+        found.iter().map(|holder| self.source(holder)).collect()
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        Some(self.next_look)
+    }
+
+    fn others(&mut self, over: &Cancel) -> Vec<Source> {
+        let found = self.search(over);
+        self.pause = (self.pause * 2).min(SEARCH_PAUSE_MOST);
+        self.next_look = Instant::now() + self.pause;
         found.iter().map(|holder| self.source(holder)).collect()
     }
 }

@@ -79,8 +79,9 @@ impl Collectors {
     ) {
         let Some(Collector { results: Results::Files(found), .. }) = self.0.get(&id) else { return };
         for file in files {
-            let FileResult { path, byte_count, digest } = file;
-            let result = FoundFile { path, byte_count: byte_count.get(), digest, address, key, hops };
+            let FileResult { path, byte_count, digest, partial: is_partial } = file;
+            let byte_count = byte_count.get();
+            let result = FoundFile { path, byte_count, digest, address, key, hops, is_partial };
             // Full: see the channel's limit. Closed: the word that says so is on its way.
             let _ = found.try_send(result);
         }

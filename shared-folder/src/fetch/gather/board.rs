@@ -1,8 +1,9 @@
 //! Who fetches which piece: free, under way at one source or a few, done.
 //!
-//! Every source takes the lowest free pieces, in runs, and has about half a second of work under way; towards the end no
+//! Every source takes the next free pieces, in runs, and has about half a second of work under way; towards the end no
 //! more than its share of what is left, so that all end together. Who finds nothing free takes over what another
-//! would finish much later. Must not know connections, bytes or clocks.
+//! would finish much later. A source at which the file is still arriving is given only what it has, and the others leave
+//! that to it as long as there is something else. Must not know connections, bytes or clocks.
 
 use super::pace::Pace;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,17 @@ const HASTE: f64 = 2.0;
 /// So much sooner it must come at least, in seconds.
 const HASTE_LEAST: f64 = 0.05;
 
+/// What becomes of what a source says that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Some of it is free.
+    Now,
+    /// All of it is here or under way, but not all is here.
+    Perhaps,
+    /// All of it is here.
+    Nothing,
+}
+
 /// What a source is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -32,6 +44,8 @@ pub(super) enum Next {
     Take(Range<usize>),
     /// Nothing now: look again when something has changed, or a moment later.
     Wait,
+    /// Nothing of what it has: ask what it has by now.
+    Look,
     /// Nothing any more: all pieces are done.
     Over,
 }
@@ -50,6 +64,8 @@ struct Queue {
     /// Bytes of the first one that have come.
     part: u64,
     pace: Pace,
+    /// The pieces that it has, where the file is still arriving there.
+    held: Option<Vec<bool>>,
 }
 
 /// The pieces of one file, and the sources that fetch them.
@@ -58,7 +74,9 @@ pub(super) struct Board {
     states: Vec<State>,
     free: usize,
     open: usize,
-    /// No piece before is free.
+    /// Where the first pieces are taken.
+    first: usize,
+    /// From there on, and round the end, no piece is free before so many.
     lowest: usize,
     queues: BTreeMap<usize, Queue>,
 }
@@ -73,7 +91,36 @@ impl Board {
             }
         }
         let open = states.iter().filter(|state| **state == State::Free).count();
-        Self { states, free: open, open, lowest: 0, queues: BTreeMap::new() }
+        Self { states, free: open, open, first: 0, lowest: 0, queues: BTreeMap::new() }
+    }
+
+    /// The same, but that pieces are taken from `first` on, and then from the start: whoever shares what arrives has other pieces
+    /// than those who do so, too.
+    pub(super) fn beginning_at(self, first: usize) -> Self {
+        Self { first: first.min(self.states.len().saturating_sub(1)), ..self }
+    }
+
+    /// What `source` has by now, in runs of pieces; none where it has all. Says what of that is of use.
+    pub(super) fn holds(&mut self, source: usize, runs: Option<&[Range<usize>]>) -> Use {
+        let mut held = vec![false; self.states.len()];
+        for run in runs.unwrap_or_default() {
+            held.get_mut(run.clone()).unwrap_or_default().fill(true);
+        }
+        let is_any = |wanted: fn(State) -> bool| {
+            runs.is_none() || held.iter().zip(&self.states).any(|(is_held, state)| *is_held && wanted(*state))
+        };
+        let found = match (is_any(|state| state == State::Free), is_any(|state| state != State::Done)) {
+            (true, _) => Use::Now,
+            (false, true) => Use::Perhaps,
+            (false, false) => Use::Nothing,
+        };
+        self.queues.entry(source).or_default().held = runs.map(|_| held);
+        found
+    }
+
+    /// Whether a free piece is to be had from `source`.
+    pub(super) fn has_free(&self, source: usize) -> bool {
+        self.free > 0 && self.free_pieces().any(|piece| self.is_held(source, piece))
     }
 
     /// Whether all pieces are done.
@@ -89,15 +136,19 @@ impl Board {
         self.queues.entry(source).or_default();
         let under_way = self.under_way(source);
         let allowed = self.allowed(source, now);
+        let is_partial = self.is_partial(source);
         let taken = if self.free > 0 && under_way < allowed {
             let run = allowed.div_ceil(RUNS_PER_WINDOW).min(allowed - under_way);
-            self.take_free(run)
+            self.take_free(source, run)
         } else if self.free == 0 && under_way == 0 {
             self.late_elsewhere(source, now).map(|piece| piece..piece + 1)
         } else {
             None
         };
-        let Some(taken) = taken else { return Next::Wait };
+        let Some(taken) = taken else {
+            let is_out = is_partial && under_way == 0 && !self.has_free(source);
+            return if is_out { Next::Look } else { Next::Wait };
+        };
         if let Some(queue) = self.queues.get_mut(&source) {
             if queue.pieces.is_empty() {
                 queue.pace.begin(now);
@@ -148,6 +199,7 @@ impl Board {
     pub(super) fn forgo(&mut self, source: usize) {
         let Some(queue) = self.queues.get_mut(&source) else { return };
         queue.part = 0;
+        let count = self.states.len();
         for piece in std::mem::take(&mut queue.pieces) {
             let is_elsewhere = self.copies(piece) > 0;
             if let Some(state) = self.states.get_mut(piece)
@@ -156,7 +208,8 @@ impl Board {
             {
                 *state = State::Free;
                 self.free += 1;
-                self.lowest = self.lowest.min(piece);
+                let place = (piece + count - self.first) % count;
+                self.lowest = self.lowest.min(place);
             }
         }
     }
@@ -169,24 +222,49 @@ impl Board {
         self.queues.values().filter(|queue| queue.pieces.contains(&piece)).count()
     }
 
-    /// The lowest free pieces that follow one another, at most `most`.
-    fn take_free(&mut self, most: usize) -> Option<Range<usize>> {
-        let behind = self.states.get(self.lowest..)?;
-        let start = self.lowest + behind.iter().position(|state| *state == State::Free)?;
-        let run = self.states.get_mut(start..)?.iter_mut().take(most);
-        let mut end = start;
-        for state in run.take_while(|state| **state == State::Free) {
-            *state = State::Taken;
-            end += 1;
-        }
+    /// The next free pieces for `source` that follow one another, at most `most`: of one that has all, first those that no
+    /// other has, if some only have a part.
+    fn take_free(&mut self, source: usize, most: usize) -> Option<Range<usize>> {
+        let count = self.states.len();
+        let lowest = self.free_places().next();
+        self.lowest = lowest.unwrap_or(count);
+        let spares = !self.is_partial(source) && self.queues.values().any(|queue| queue.held.is_some());
+        let is_rare = |piece: &usize| !self.queues.values().any(|queue| queue.is_known_to_have(*piece));
+        let rare = if spares { self.free_pieces().find(is_rare) } else { None };
+        let start = rare.or_else(|| self.free_pieces().find(|piece| self.is_held(source, *piece)))?;
+        let fits = |piece: &usize| {
+            let is_free = self.states.get(*piece) == Some(&State::Free);
+            is_free && self.is_held(source, *piece) && (rare.is_none() || is_rare(piece))
+        };
+        let end = (start..count.min(start + most)).take_while(fits).last()? + 1;
+        self.states.get_mut(start..end)?.fill(State::Taken);
         self.free -= end - start;
-        self.lowest = end;
-        (end > start).then_some(start..end)
+        Some(start..end)
+    }
+
+    /// The free pieces in the order in which they are taken.
+    fn free_pieces(&self) -> impl Iterator<Item = usize> + '_ {
+        self.free_places().map(|place| (place + self.first) % self.states.len().max(1))
+    }
+
+    /// How far they are from where the first ones were taken.
+    fn free_places(&self) -> impl Iterator<Item = usize> + '_ {
+        let (before, behind) = self.states.split_at(self.first.min(self.states.len()));
+        let states = (0..).zip(behind.iter().chain(before)).skip(self.lowest);
+        states.filter(|(_, state)| **state == State::Free).map(|(place, _)| place)
+    }
+
+    fn is_partial(&self, source: usize) -> bool {
+        self.queues.get(&source).is_some_and(|queue| queue.held.is_some())
+    }
+
+    fn is_held(&self, source: usize, piece: usize) -> bool {
+        self.queues.get(&source).is_none_or(|queue| queue.has(piece))
     }
 
     /// How many pieces may be under way at `source`.
     fn allowed(&self, source: usize, now: Duration) -> usize {
-        let rates = self.rates(now);
+        let rates = self.rates(source, now);
         let of = |wanted: usize| rates.iter().find(|(other, _, _)| *other == wanted);
         let Some((_, own, is_known)) = of(source).copied() else { return 0 };
         let window = if is_known { own * WINDOW_SECONDS / piece_bytes() } else { whole(WINDOW_UNKNOWN) };
@@ -220,25 +298,39 @@ impl Board {
             }
         }
         let is_open = |piece: usize| self.states.get(piece) == Some(&State::Taken);
-        let worth = soonest
-            .into_iter()
-            .filter(|(piece, (left, copies))| is_open(*piece) && *left > least && *copies < COPIES_MAX);
+        let worth = soonest.into_iter().filter(|(piece, (left, copies))| {
+            is_open(*piece) && self.is_held(source, *piece) && *left > least && *copies < COPIES_MAX
+        });
         worth.max_by(|one, other| one.1.0.total_cmp(&other.1.0)).map(|(piece, _)| piece)
     }
 
-    /// Each source with its rate, and whether that is known; where it is not, it is taken for that of the fastest.
-    fn rates(&self, now: Duration) -> Vec<(usize, f64, bool)> {
+    /// Each source that shares the work with `source`, with its rate, and whether that is known; where it is not, it is taken for
+    /// that of the fastest. One that has a part alone can take nothing from one that has all, and one that has nothing free from nobody.
+    fn rates(&self, source: usize, now: Duration) -> Vec<(usize, f64, bool)> {
         let known = self.queues.values().filter_map(|queue| queue.rate(now));
         let usual = known.fold(1.0, f64::max);
         let each = |(source, queue): (&usize, &Queue)| {
             let known = queue.rate(now);
             (*source, known.unwrap_or(usual).max(1.0), known.is_some())
         };
-        self.queues.iter().map(each).collect()
+        let is_partial = self.is_partial(source);
+        let shares = |(other, queue): &(&usize, &Queue)| {
+            **other == source || queue.held.is_none() || (is_partial && self.has_free(**other))
+        };
+        self.queues.iter().filter(shares).map(each).collect()
     }
 }
 
 impl Queue {
+    fn has(&self, piece: usize) -> bool {
+        self.held.as_ref().is_none_or(|held| held.get(piece) == Some(&true))
+    }
+
+    /// Whether the file is still arriving there, and the piece has arrived.
+    fn is_known_to_have(&self, piece: usize) -> bool {
+        self.held.is_some() && self.has(piece)
+    }
+
     fn rate(&self, now: Duration) -> Option<f64> {
         self.pace.rate(now, !self.pieces.is_empty())
     }

@@ -1,7 +1,7 @@
 //! One source: asked over a session of its own for what the board gives it, as long as it gives what is right.
 
 use super::Source;
-use super::board::Next;
+use super::board::{Next, Use};
 use super::ground::{First, Ground};
 use crate::fetch::FetchError;
 use crate::fetch::payload::{Due, Span, receive};
@@ -10,6 +10,7 @@ use crate::incoming::Proof;
 use crate::remote::{Cancel, PiecesOf, Recovery, Remote, RemoteError, Retry, Session, Unwatched};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
 use wire::connection::SectionBytes;
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -17,6 +18,12 @@ use wire::message::Entry;
 use wire::message::request::Read;
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
+
+/// Before a source at which the file is still arriving is asked again what it has: longer and longer while that is nothing new.
+const PAUSE_LEAST: Duration = Duration::from_millis(50);
+const PAUSE_MOST: Duration = Duration::from_secs(2);
+/// How often in a row it may have nothing that is missing here, where nobody has all of the file: about fifteen seconds.
+const VAIN_LOOKS_MAX: u32 = 10;
 
 /// The bytes that prove a length, and what was told of the file: when it was changed, and whether it can be run.
 type LastPiece = (Vec<u8>, Option<(Timestamp, bool)>);
@@ -32,6 +39,10 @@ pub(super) struct Errand<'a, 'b> {
     /// Whether it was ever there.
     was_reached: bool,
     retry: Retry,
+    /// Whether the file may still be arriving there, and what came of asking for that.
+    is_partial: bool,
+    pause: Duration,
+    vain_looks: u32,
     /// Asked for and not answered, in order.
     asked: VecDeque<(u64, Range<usize>)>,
     arriving: Arriving,
@@ -49,17 +60,21 @@ struct Arriving {
 
 impl<'a, 'b> Errand<'a, 'b> {
     pub(super) fn new(ground: &'a Ground<'b>, number: usize, source: Source, cancel: &Cancel) -> Self {
-        let Source { mut remote, path } = source;
+        let Source { mut remote, path, is_partial } = source;
         remote.set_cancel(cancel);
         let retry = remote.retry();
         Self {
             ground,
             number,
             remote,
-            path,
+            // Under its path is nothing yet, or something else.
+            path: path.filter(|_| !is_partial),
             of_path: None,
             was_reached: false,
             retry,
+            is_partial,
+            pause: PAUSE_LEAST,
+            vain_looks: 0,
             asked: VecDeque::new(),
             arriving: Arriving::default(),
         }
@@ -133,10 +148,29 @@ impl<'a, 'b> Errand<'a, 'b> {
                 }
             }
         }
+        if self.is_partial {
+            self.look()?;
+        }
         while self.ask()? {
             self.take()?;
         }
         Ok(())
+    }
+
+    /// Asks what is there by now of a file that is still arriving.
+    fn look(&mut self) -> Result<(), FetchError> {
+        let Some(proof) = self.ground.proof() else { return Ok(()) };
+        let there = self.remote.session()?.there_of(proof.digest, proof.byte_count)?;
+        match self.ground.holds(self.number, &there) {
+            None => self.is_partial = false,
+            Some(Use::Now) => (self.pause, self.vain_looks) = (PAUSE_LEAST, 0),
+            Some(found) => {
+                self.pause = (self.pause * 2).min(PAUSE_MOST);
+                let is_vain = found == Use::Nothing && !self.ground.has_whole_source();
+                self.vain_looks = if is_vain { self.vain_looks + 1 } else { 0 };
+            }
+        }
+        if self.vain_looks > VAIN_LOOKS_MAX { Err(FetchError::NothingMore) } else { Ok(()) }
     }
 
     /// Proves what the file is: by the list of its pieces and the last of them, which binds the length. Both come
@@ -200,6 +234,11 @@ impl<'a, 'b> Errand<'a, 'b> {
             match self.ground.next(self.number, self.asked.is_empty()) {
                 Next::Over => return Ok(false),
                 Next::Wait => return Ok(true),
+                Next::Look if !self.asked.is_empty() => return Ok(true),
+                Next::Look => {
+                    self.ground.rest(self.number, self.pause);
+                    self.look()?;
+                }
                 Next::Take(pieces) => {
                     let Some(proof) = self.ground.proof() else { return Ok(false) };
                     if self.asked.is_empty() {

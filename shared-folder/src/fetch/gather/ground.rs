@@ -2,12 +2,12 @@
 //!
 //! Must not know how a source is asked.
 
-use super::board::{Board, Next};
+use super::board::{Board, Next, Use};
 use super::{Gathered, SourceShare, Wanted, landing_of};
-use crate::fetch::{FetchError, Fetched};
+use crate::fetch::FetchError;
 use crate::folder::Folder;
 use crate::incoming::{LandingError, Proof, Scattered};
-use crate::remote::{Cancel, RemoteError, Watch};
+use crate::remote::{Cancel, RemoteError, There, Watch};
 use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,6 +54,8 @@ enum Phase {
 
 struct Known {
     address: Address,
+    /// Whether the file may still be arriving there.
+    is_partial: bool,
     byte_count: u64,
     cancel: Cancel,
     fault: Option<FetchError>,
@@ -98,11 +100,12 @@ impl<'a> Ground<'a> {
     }
 
     /// One more source: its number, and what will end its waits.
-    pub(super) fn admit(&self, address: &Address) -> Option<(usize, Cancel)> {
+    pub(super) fn admit(&self, address: &Address, is_partial: bool) -> Option<(usize, Cancel)> {
         let cancel = Cancel::new().ok()?;
         let mut state = self.state();
         let known = Known {
             address: address.clone(),
+            is_partial,
             byte_count: 0,
             cancel: cancel.clone(),
             fault: None,
@@ -223,7 +226,8 @@ impl<'a> Ground<'a> {
         let here = (0..count).filter(|piece| missing.binary_search(piece).is_err());
         self.watch.reused(here.map(|piece| byte_count_of(&scattered, piece)).sum());
         let scattered = self.landing.get_or_init(|| scattered);
-        let mut board = Board::new(count, &missing);
+        let first = self.wanted.offer.as_ref().map_or(0, |offer| offer.first_piece(count));
+        let mut board = Board::new(count, &missing).beginning_at(first);
         let is_new = missing.contains(&place) && scattered.piece(place, last)?;
         let mut state = self.state();
         if matches!(state.phase, Phase::Landing) {
@@ -237,6 +241,7 @@ impl<'a> Ground<'a> {
             let is_done = board.is_done();
             state.phase = Phase::Open(board);
             drop(state);
+            self.wanted.offer.iter().for_each(|offer| scattered.offer(offer));
             self.changed.notify_all();
             if is_done {
                 self.end();
@@ -255,6 +260,37 @@ impl<'a> Ground<'a> {
                 Next::Wait if waits => state = self.wait(state, LOOK_INTERVAL),
                 next => return next,
             }
+        }
+    }
+
+    /// What a source has by now. Says what of that is of use, if it has not all.
+    pub(super) fn holds(&self, number: usize, there: &There) -> Option<Use> {
+        let mut state = self.state();
+        let runs = match there {
+            There::Whole => None,
+            There::Pieces(runs) => Some(runs.as_slice()),
+        };
+        if let Some(source) = state.sources.get_mut(number) {
+            source.is_partial = runs.is_some();
+        }
+        let Phase::Open(board) = &mut state.phase else { return None };
+        let found = board.holds(number, runs);
+        runs.map(|_| found)
+    }
+
+    /// Whether somebody is left who has all of the file.
+    pub(super) fn has_whole_source(&self) -> bool {
+        self.state().sources.iter().any(|source| !source.is_gone && !source.is_partial)
+    }
+
+    /// Waits that long before the source is asked again what it has, or until it is of use, or all is over.
+    pub(super) fn rest(&self, number: usize, pause: Duration) {
+        let (begun, mut state) = (Instant::now(), self.state());
+        while let (Some(left), Phase::Open(board)) = (pause.checked_sub(begun.elapsed()), &state.phase) {
+            if board.has_free(number) {
+                return;
+            }
+            state = self.wait(state, left.min(LOOK_INTERVAL));
         }
     }
 
@@ -321,7 +357,7 @@ impl<'a> Ground<'a> {
             _ if cancel.is_cancelled() => Err(RemoteError::Cancelled.into()),
             _ => Err(worst(state.sources)),
         };
-        Gathered { fetched: landed.map(Fetched::from), sources, surplus: state.surplus }
+        Gathered { fetched: landed, sources, surplus: state.surplus }
     }
 
     fn state(&self) -> MutexGuard<'_, Shared> {
@@ -373,6 +409,7 @@ fn is_lie(fault: &FetchError) -> bool {
         FetchError::Remote(error) => {
             matches!(error, Dial(DialError::WrongKey(_)) | Protocol(_) | Message(_))
         }
-        FetchError::OtherVersion { .. } | FetchError::Local(_) | FetchError::Output(_) => false,
+        FetchError::OtherVersion { .. } | FetchError::NothingMore => false,
+        FetchError::Local(_) | FetchError::Output(_) => false,
     }
 }

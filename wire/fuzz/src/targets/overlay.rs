@@ -138,7 +138,7 @@ impl Index for Song {
 }
 
 fn file(path: &str) -> FileResult {
-    FileResult { path: path.to_owned(), byte_count: ByteCount::new(5), digest: None }
+    FileResult { path: path.to_owned(), byte_count: ByteCount::new(5), digest: None, partial: false }
 }
 
 /// Bytes that were not used yet; without any, everything is 0.

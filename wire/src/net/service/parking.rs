@@ -82,7 +82,8 @@ impl<T> Parking<T> {
     /// Those whose time is over, and when that of the next one is.
     pub(super) fn take_overdue(&self, now: Instant) -> (Vec<T>, Option<Instant>) {
         let mut sessions = self.sessions();
-        let is_over = |_: &u64, (until, _): &mut (Option<Instant>, T)| until.is_some_and(|until| until <= now);
+        let is_over =
+            |_: &u64, (until, _): &mut (Option<Instant>, T)| until.is_some_and(|until| until <= now);
         let overdue = sessions.extract_if(is_over).map(|(_, (_, session))| session).collect();
         (overdue, sessions.values().filter_map(|(until, _)| *until).min())
     }

@@ -10,6 +10,11 @@ fn all(count: usize) -> Board {
     Board::new(count, &(0..count).collect::<Vec<_>>())
 }
 
+/// What one says that has the first pieces.
+fn first(count: usize) -> Vec<Range<usize>> {
+    std::iter::once(0..count).collect()
+}
+
 fn moment(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
@@ -36,7 +41,8 @@ impl Model {
         assert_eq!(board.open, count - self.done.len());
         let free = board.states.iter().filter(|state| **state == State::Free).count();
         assert_eq!(board.free, free);
-        assert!(board.states.iter().take(board.lowest).all(|state| *state != State::Free));
+        let order = (board.first..count).chain(0..board.first);
+        assert!(order.take(board.lowest).all(|piece| board.states[piece] != State::Free));
     }
 
     fn ask(&mut self, board: &mut Board, source: usize, now: Duration) {
@@ -45,6 +51,7 @@ impl Model {
             for piece in pieces {
                 assert!(!self.done.contains(&piece), "a piece that is done is fetched again");
                 assert!(!queue.contains(&piece), "a source is asked twice");
+                assert!(board.is_held(source, piece), "a source is asked for what it has not");
                 queue.push_back(piece);
             }
             assert!(queue.len() <= WINDOW_MAX);
@@ -63,9 +70,10 @@ proptest! {
     #[test]
     fn whatever_happens_each_piece_is_at_few_sources_and_in_the_end_done(
         count in 1usize..150,
-        events in prop::collection::vec((0usize..5, 0u8..8, 0u64..400), 0..300),
+        first in 0usize..150,
+        events in prop::collection::vec((0usize..5, 0u8..9, 0u64..400), 0..300),
     ) {
-        let (mut board, mut model, mut now) = (all(count), Model::default(), moment(0));
+        let (mut board, mut model, mut now) = (all(count).beginning_at(first), Model::default(), moment(0));
         for (source, event, later) in events {
             now += moment(later);
             match event {
@@ -79,6 +87,11 @@ proptest! {
                 }
                 1 | 2 => board.moved(source, 100_000, now),
                 3 | 4 => model.bring(&mut board, source, now),
+                // All but the first may be such at which the file still arrives; what is there stays there.
+                8 if source > 0 => {
+                    let end = (usize::try_from(now.as_millis()).unwrap() / 20).min(count);
+                    board.holds(source, Some(&[0..end / source, end / 2..end]));
+                }
                 _ => model.ask(&mut board, source, now),
             }
             model.check(&board, count);
@@ -171,4 +184,77 @@ fn runs_stay_contiguous_and_what_is_here_is_not_asked_for() {
     assert_eq!(board.next(1, moment(0)), Next::Take(3..4));
     board.release(0);
     assert_eq!(board.next(1, moment(0)), Next::Take(2..3));
+}
+
+#[test]
+fn a_source_with_a_part_is_given_that_alone_and_the_others_leave_it_what_they_can() {
+    let mut board = all(10);
+    assert_eq!(board.holds(1, Some(&[0..4, 8..9])), Use::Now);
+    assert_eq!(board.next(0, moment(0)), Next::Take(4..5));
+    assert_eq!(board.next(0, moment(0)), Next::Take(5..6));
+    assert_eq!(board.next(1, moment(0)), Next::Take(0..1));
+    board.release(0);
+    assert_eq!(board.holds(1, Some(&[0..4, 8..9])), Use::Now);
+    let mut given = vec![0];
+    while let Next::Take(pieces) = board.next(1, moment(0)) {
+        given.extend(pieces.clone());
+        pieces.for_each(|piece| assert!(board.done(1, piece)));
+    }
+    board.done(1, 0);
+    given.sort_unstable();
+    assert_eq!(given, [0, 1, 2, 3, 8]);
+    assert_eq!(board.next(1, moment(0)), Next::Look, "it may have more by now");
+    assert_eq!(board.holds(1, Some(&first(4))), Use::Nothing);
+    assert_eq!(board.holds(1, None), Use::Now);
+    assert_eq!(board.next(1, moment(0)), Next::Take(4..5));
+}
+
+#[test]
+fn what_one_with_a_part_could_bring_is_taken_by_another_when_nothing_else_is_left() {
+    let mut board = all(4);
+    board.holds(1, Some(&first(4)));
+    assert_eq!(board.next(0, moment(0)), Next::Take(0..1));
+    let mut slow = all(2);
+    slow.holds(1, Some(&first(1)));
+    assert_eq!(slow.next(0, moment(0)), Next::Take(1..2));
+    assert_eq!(slow.next(1, moment(0)), Next::Take(0..1));
+    assert_eq!(slow.holds(1, Some(&first(1))), Use::Perhaps);
+}
+
+#[test]
+fn pieces_are_taken_from_anywhere_on_and_round_the_end() {
+    let (mut board, mut taken) = (all(6).beginning_at(4), Vec::new());
+    while let Next::Take(pieces) = board.next(0, moment(0)) {
+        taken.extend(pieces.clone());
+        pieces.for_each(|piece| assert!(board.done(0, piece)));
+    }
+    assert_eq!(taken, [4, 5, 0, 1, 2, 3]);
+    assert_eq!(all(3).beginning_at(99).next(0, moment(0)), Next::Take(2..3));
+    assert_eq!(Board::new(0, &[]).beginning_at(1).next(0, moment(0)), Next::Over);
+}
+
+#[test]
+fn two_that_fetch_from_one_and_from_each_other_take_each_piece_from_it_about_once() {
+    let count = 200;
+    let mut boards = [all(count), all(count).beginning_at(count / 2)];
+    let mut has = [vec![false; count], vec![false; count]];
+    let (mut from_origin, mut now) = (0, moment(0));
+    for _ in 0..100 * count {
+        now += moment(10);
+        for own in 0..2 {
+            let there: Vec<Range<usize>> =
+                (0..count).filter(|piece| has[1 - own][*piece]).map(|piece| piece..piece + 1).collect();
+            boards[own].holds(1, Some(&there));
+            for source in 0..2 {
+                let Next::Take(pieces) = boards[own].next(source, now) else { continue };
+                for piece in pieces {
+                    boards[own].moved(source, MIB, now);
+                    has[own][piece] = true;
+                    from_origin += usize::from(boards[own].done(source, piece) && source == 0);
+                }
+            }
+        }
+    }
+    assert!(boards.iter().all(Board::is_done));
+    assert!(from_origin <= count + count / 20, "{from_origin} pieces came from the origin");
 }

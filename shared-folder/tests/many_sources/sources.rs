@@ -73,6 +73,15 @@ impl Holder {
     pub(crate) fn address(&self) -> SocketAddr {
         self.service.address()
     }
+
+    /// What it serves: into which it may fetch, too.
+    pub(crate) fn share(&self) -> &Share {
+        &self.host.share
+    }
+
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.share.path().join(name)).unwrap()
+    }
 }
 
 pub(crate) fn remote_at(address: SocketAddr) -> Remote {

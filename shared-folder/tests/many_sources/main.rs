@@ -5,6 +5,7 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
+mod arriving;
 mod sources;
 
 use shared_folder::fetch::{FetchError, Gathered, NoSupply, Source, SourceShare, Supply, Wanted, gather};
@@ -25,11 +26,12 @@ fn wanted(bytes: &[u8]) -> Wanted {
         attributes: Some((Timestamp::from_unix(1_000_000_000, 0), false)),
         target: SharedPath::parse("landed").unwrap(),
         new: false,
+        offer: None,
     }
 }
 
 fn source(address: SocketAddr) -> Source {
-    Source { remote: remote_at(address), path: Some(SharedPath::parse("a").unwrap()) }
+    Source { remote: remote_at(address), path: Some(SharedPath::parse("a").unwrap()), is_partial: false }
 }
 
 /// A folder here, into which a file is gathered.
