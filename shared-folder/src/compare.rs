@@ -4,7 +4,7 @@
 //! will be changed.
 
 use crate::folder::{FolderError, Identity, OpenFile, Status, identity_of};
-use crate::hashing::{BUFFER_BYTES, Hashing};
+use crate::hashing::Hashing;
 use crate::remote::{Found, Remote, Repeat, Watch};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -55,19 +55,19 @@ pub(crate) fn compare(
 /// The digest of a file here; `None` where it cannot be read, changes meanwhile, or nobody wants it any more.
 pub(crate) fn digest_of(opened: &OpenFile, watch: &dyn Watch, wanted: &dyn Fn() -> bool) -> Option<Digest> {
     let (file, of) = (&opened.file, opened.status.byte_count);
-    let (mut hashing, mut at) = (Hashing::of_file(Some(of)), 0);
-    while at < of {
-        let room = usize::try_from(of - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
-        let mut buffer = hashing.buffer(room);
-        buffer.resize(room, 0);
-        file.read_exact_at(&mut buffer, at).ok().filter(|()| wanted())?;
-        at += room as u64;
-        hashing.bytes(buffer);
+    let mut hashing = Hashing::of_file(Some(of));
+    while hashing.position() < of {
+        let at = hashing.position();
+        let room = hashing.room(of - at);
+        let count = room.len();
+        file.read_exact_at(room, at).ok().filter(|()| wanted())?;
+        let Ok(()) = hashing.filled(count);
         if of > PIECE_BYTES {
-            watch.checking(at, of);
+            watch.checking(hashing.position(), of);
         }
     }
-    let (digest, _) = hashing.finish()?;
+    let Ok(hashed) = hashing.finish();
+    let (digest, _) = hashed?;
     is_unchanged(file, &opened.status.identity).then_some(digest)
 }
 

@@ -1,172 +1,346 @@
-//! Hashing beside a copy: large transfers in a thread of its own with recycled buffers, small ones in place.
+//! Hashing a large file while it is copied, piece by piece: a thread beside takes each piece that it has time for, and
+//! whoever copies does the others itself. So nobody waits for anybody, and a piece stays in the cache of one processor.
 //!
 //! Must not know where the bytes come from or go to.
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use wire::digest::{Digest, PieceHasher, PieceValue};
+use wire::digest::{Digest, PieceHasher, PieceValue, piece_value};
 use wire::limits::PIECE_BYTES;
 
-/// Bytes copied and hashed at a time: smaller buffers cost 12 to 20 % of a loopback transfer.
+/// Bytes copied at a time: smaller buffers cost 12 to 20 % of a loopback transfer.
 pub const BUFFER_BYTES: usize = 256 * 1024;
-/// Buffers under way between the copy and the hash: the copy waits for a free one, so nothing piles up.
-const BUFFERS_MAX: usize = 6;
+/// Pieces that wait for the thread beside: one, so that it finds work when it has done the one before.
+const WAITING_MAX: usize = 1;
+/// The room that one piece needs.
+const ROOM_MAX: usize = 1 << 20;
+const _: () = assert!(ROOM_MAX as u64 == PIECE_BYTES);
 
 /// A hash of a file that grows from its start to its end.
-#[derive(Debug)]
-pub struct Hashing(Mode);
-
-#[derive(Debug)]
-enum Mode {
-    /// In the copying thread: for files of at most one piece a thread costs more than it saves.
-    InPlace(Box<PieceHasher>, Vec<u8>),
-    Beside(Beside),
+pub struct Hashing<E> {
+    task: Arc<Task<E>>,
+    beside: Option<Beside<E>>,
+    /// Whether the file is known to have more than one piece; the value of a single one is made otherwise.
+    is_long: bool,
+    /// How long the buffers are.
+    room: usize,
+    current: Piece,
+    /// The first piece of a file of unknown length, whole, until it is known whether there is another one.
+    only: Option<Piece>,
+    /// Buffers to fill again: new memory costs as much as hashing it.
+    free: Vec<Vec<u8>>,
+    values: Vec<PieceValue>,
+    position: u64,
 }
 
-#[derive(Debug)]
-struct Beside {
-    /// None once there is no more work.
-    work: Option<Sender<Work>>,
-    free: Receiver<Vec<u8>>,
-    thread: Option<JoinHandle<(Digest, Vec<PieceValue>)>>,
+/// What is done with a piece besides hashing it, while it is in the cache.
+type Task<E> = dyn Fn(u64, &[u8]) -> Result<(), E> + Send + Sync;
+
+/// A piece on its way.
+#[derive(Default)]
+struct Piece {
+    start: u64,
+    buffer: Vec<u8>,
+    /// So much of the buffer is filled.
+    count: usize,
 }
 
-enum Work {
-    Bytes(Vec<u8>),
-    Value(PieceValue, u64),
+/// A piece that was hashed.
+struct Done<E> {
+    start: u64,
+    buffer: Vec<u8>,
+    outcome: Result<PieceValue, E>,
 }
 
-impl Hashing {
-    /// For a file of `byte_count` bytes, or of unknown length.
+struct Beside<E> {
+    work: Sender<Piece>,
+    done: Receiver<Done<E>>,
+    thread: JoinHandle<()>,
+}
+
+impl Hashing<Infallible> {
+    /// For a file of `byte_count` bytes, or of unknown length, whose pieces are only hashed.
     #[must_use]
     pub fn of_file(byte_count: Option<u64>) -> Self {
-        let beside = byte_count.is_none_or(|count| count > PIECE_BYTES).then(Beside::start).flatten();
-        Self(beside.map_or_else(|| Mode::InPlace(Box::default(), Vec::new()), Mode::Beside))
-    }
-
-    /// An empty buffer to fill, with room for at least `wanted` bytes and at most [`BUFFER_BYTES`]; waits until
-    /// the hash has given one back.
-    pub fn buffer(&mut self, wanted: usize) -> Vec<u8> {
-        let mut buffer = match &mut self.0 {
-            Mode::InPlace(_, spare) => std::mem::take(spare),
-            // It only fails when the thread is gone, and then `finish` says so.
-            Mode::Beside(beside) => beside.free.recv().unwrap_or_default(),
-        };
-        buffer.clear();
-        buffer.reserve(wanted.min(BUFFER_BYTES));
-        buffer
-    }
-
-    /// Takes the next bytes of the file, and the buffer with them.
-    pub fn bytes(&mut self, buffer: Vec<u8>) {
-        match &mut self.0 {
-            Mode::InPlace(hasher, spare) => {
-                hasher.update(&buffer);
-                *spare = buffer;
-            }
-            Mode::Beside(beside) => beside.send(Work::Bytes(buffer)),
-        }
-    }
-
-    /// Takes the next piece by its value, where its bytes are known already.
-    pub fn value(&mut self, value: PieceValue, byte_count: u64) {
-        match &mut self.0 {
-            Mode::InPlace(hasher, _) => push(hasher, value, byte_count),
-            Mode::Beside(beside) => beside.send(Work::Value(value, byte_count)),
-        }
-    }
-
-    /// The digest and the piece values; `None` if the hashing thread is gone.
-    #[must_use]
-    pub fn finish(self) -> Option<(Digest, Vec<PieceValue>)> {
-        match self.0 {
-            Mode::InPlace(hasher, _) => Some(hasher.finish()),
-            Mode::Beside(mut beside) => beside.join(),
-        }
+        Self::with_task(byte_count, |_, _| Ok(()))
     }
 }
 
-impl Beside {
-    /// `None` where no thread can be started: then the copy hashes in place.
-    fn start() -> Option<Self> {
-        let (work, received) = bounded::<Work>(BUFFERS_MAX);
-        let (give_back, free) = bounded(BUFFERS_MAX);
-        for _ in 0..BUFFERS_MAX {
-            // The channel has room for exactly these.
-            let _ = give_back.try_send(Vec::new());
+impl<E: Send + 'static> Hashing<E> {
+    /// As [`Hashing::of_file`]; with the offset and the bytes of each piece `task` is done, too, in either thread.
+    pub fn with_task(
+        byte_count: Option<u64>,
+        task: impl Fn(u64, &[u8]) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Self {
+        let is_long = byte_count.is_some_and(|count| count > PIECE_BYTES);
+        let room = byte_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(ROOM_MAX).min(ROOM_MAX);
+        Self {
+            task: Arc::new(task),
+            beside: None,
+            is_long,
+            room,
+            current: Piece::default(),
+            only: None,
+            free: Vec::new(),
+            values: Vec::new(),
+            position: 0,
         }
-        let hash = move || {
-            let mut hasher = PieceHasher::default();
-            for work in received {
-                match work {
-                    Work::Bytes(buffer) => {
-                        hasher.update(&buffer);
-                        let _ = give_back.try_send(buffer);
-                    }
-                    Work::Value(value, byte_count) => push(&mut hasher, value, byte_count),
-                }
+    }
+
+    /// Room for some of the next bytes of the file, at most so many: they lie in one piece.
+    pub fn room(&mut self, wanted: u64) -> &mut [u8] {
+        if self.current.count == ROOM_MAX {
+            self.only = Some(self.next_piece());
+        }
+        if self.current.buffer.is_empty() {
+            self.current.buffer = self.free.pop().unwrap_or_else(|| vec![0; self.room]);
+        }
+        let room = self.current.buffer.get_mut(self.current.count..).unwrap_or_default();
+        let count = room.len().min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        room.get_mut(..count).unwrap_or_default()
+    }
+
+    /// So many bytes of the room are the next bytes of the file.
+    ///
+    /// # Errors
+    /// Of the task, for this or an earlier piece.
+    pub fn filled(&mut self, count: usize) -> Result<(), E> {
+        if let Some(first) = self.only.take_if(|_| count > 0) {
+            self.is_long = true;
+            self.hand_over(first)?;
+        }
+        self.current.count += count;
+        self.position += count as u64;
+        if self.is_long && self.current.count == ROOM_MAX {
+            let whole = self.next_piece();
+            self.hand_over(whole)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next piece of a file that is known to have several by its value, where its bytes are known already.
+    pub fn value(&mut self, value: PieceValue, byte_count: u64) {
+        if self.current.count > 0 {
+            // Whoever gives values does so at piece boundaries; otherwise the digest would differ and be refused.
+            log::error!("a piece value was given where no piece begins");
+        }
+        self.note(self.current.start, value);
+        self.position += byte_count;
+        self.current.start = self.position;
+    }
+
+    /// How many bytes there are so far.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The digest and the piece values; `None` if the thread beside is gone.
+    ///
+    /// # Errors
+    /// Of the task.
+    pub fn finish(mut self) -> Result<Option<(Digest, Vec<PieceValue>)>, E> {
+        let last = self.only.take().unwrap_or_else(|| std::mem::take(&mut self.current));
+        if last.start == 0 {
+            let bytes = last.buffer.get(..last.count).unwrap_or_default();
+            if !bytes.is_empty() {
+                (self.task)(0, bytes)?;
             }
-            hasher.finish()
+            let digest = Digest::of(bytes);
+            return Ok(Some((digest, vec![digest.0])));
+        }
+        if last.count > 0 {
+            let done = last.done(&self.task);
+            self.take_back(done)?;
+        }
+        if let Some(Beside { work, done, thread }) = self.beside.take() {
+            drop(work);
+            let is_gone = thread.join().is_err();
+            done.iter().try_for_each(|done| self.take_back(done))?;
+            if is_gone {
+                return Ok(None);
+            }
+        }
+        Ok(merged(&self.values, self.position))
+    }
+
+    /// Gives the current piece and begins the next one.
+    fn next_piece(&mut self) -> Piece {
+        let next = Piece { start: self.position, ..Piece::default() };
+        std::mem::replace(&mut self.current, next)
+    }
+
+    /// Hands a whole piece over, or does it here where the thread beside has enough to do.
+    fn hand_over(&mut self, piece: Piece) -> Result<(), E> {
+        if self.beside.is_none() {
+            self.beside = Beside::start(&self.task);
+        }
+        let Some(beside) = &self.beside else { return self.take_back(piece.done(&self.task)) };
+        let here = beside.work.try_send(piece).err().map(|full| full.into_inner().done(&self.task));
+        let done: Vec<_> = beside.done.try_iter().chain(here).collect();
+        done.into_iter().try_for_each(|done| self.take_back(done))
+    }
+
+    fn take_back(&mut self, done: Done<E>) -> Result<(), E> {
+        self.note(done.start, done.outcome?);
+        self.free.push(done.buffer);
+        Ok(())
+    }
+
+    fn note(&mut self, start: u64, value: PieceValue) {
+        let index = usize::try_from(start / PIECE_BYTES).unwrap_or(usize::MAX);
+        if self.values.len() <= index {
+            self.values.resize(index + 1, PieceValue::default());
+        }
+        self.values.iter_mut().skip(index).take(1).for_each(|known| *known = value);
+    }
+}
+
+/// The digest of a file of more than one piece.
+fn merged(values: &[PieceValue], byte_count: u64) -> Option<(Digest, Vec<PieceValue>)> {
+    let mut hasher = PieceHasher::default();
+    for value in values {
+        hasher.push_value(*value, (byte_count - hasher.byte_count()).min(PIECE_BYTES)).ok()?;
+    }
+    Some(hasher.finish())
+}
+
+impl Piece {
+    fn done<E>(self, task: &Arc<Task<E>>) -> Done<E> {
+        let Self { start, buffer, count } = self;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        let outcome = task(start, bytes).map(|()| piece_value(start / PIECE_BYTES, bytes));
+        Done { start, buffer, outcome }
+    }
+}
+
+impl<E: Send + 'static> Beside<E> {
+    /// `None` where no thread can be started: then the copy hashes by itself.
+    fn start(task: &Arc<Task<E>>) -> Option<Self> {
+        let (work, received) = bounded::<Piece>(WAITING_MAX);
+        let (give_back, done) = unbounded();
+        let task = Arc::clone(task);
+        let hash = move || {
+            for piece in received {
+                // It only fails where nobody wants the hash any more.
+                let _ = give_back.send(piece.done(&task));
+            }
         };
         let thread = Builder::new().name("hash-beside".into()).spawn(hash).ok()?;
-        Some(Self { work: Some(work), free, thread: Some(thread) })
+        Some(Self { work, done, thread })
     }
+}
 
-    fn send(&self, work: Work) {
-        if let Some(sender) = &self.work {
-            // It only fails when the thread is gone, and then `finish` says so.
-            let _ = sender.send(work);
+impl<E> Drop for Hashing<E> {
+    fn drop(&mut self) {
+        // An abandoned hash: nothing is done any more when its owner goes on.
+        if let Some(Beside { work, thread, .. }) = self.beside.take() {
+            drop(work);
+            let _ = thread.join();
         }
     }
-
-    /// Lets the thread end; `None` if it has been joined or is gone.
-    fn join(&mut self) -> Option<(Digest, Vec<PieceValue>)> {
-        self.work = None;
-        self.thread.take()?.join().ok()
-    }
 }
 
-impl Drop for Beside {
-    fn drop(&mut self) {
-        // An abandoned hash: a few buffers at most are left to do.
-        let _ = self.join();
-    }
-}
-
-fn push(hasher: &mut PieceHasher, value: PieceValue, byte_count: u64) {
-    // Whoever pushes values does so at piece boundaries; otherwise the digest would differ and be refused.
-    if hasher.push_value(value, byte_count).is_err() {
-        log::error!("a piece value was pushed where no piece begins");
+impl<E> fmt::Debug for Hashing<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Hashing").field("position", &self.position).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
-    fn hash_all(bytes: &[u8], announced: Option<u64>) -> Digest {
-        let mut hashing = Hashing::of_file(announced);
-        for chunk in bytes.chunks(BUFFER_BYTES) {
-            let mut buffer = hashing.buffer(chunk.len());
-            buffer.extend_from_slice(chunk);
-            hashing.bytes(buffer);
+    const MIB: usize = ROOM_MAX;
+
+    type Hashed = (Digest, Vec<PieceValue>);
+
+    fn content(byte_count: usize) -> Vec<u8> {
+        (0..byte_count).map(|index| u8::try_from((index / 4096 * 7 + index) % 251).unwrap()).collect()
+    }
+
+    /// Hashes, in steps of at most `step` bytes, and gives what the task has seen as well.
+    fn hash_all(bytes: &[u8], announced: Option<u64>, step: usize) -> (Hashed, Vec<(u64, Vec<u8>)>) {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let pieces = Arc::clone(&seen);
+        let task = move |start: u64, bytes: &[u8]| {
+            pieces.lock().unwrap().push((start, bytes.to_vec()));
+            Ok::<_, ()>(())
+        };
+        let mut hashing = Hashing::with_task(announced, task);
+        let mut left = bytes;
+        while !left.is_empty() {
+            let room = hashing.room(left.len().min(step) as u64);
+            let count = room.len();
+            room.copy_from_slice(&left[..count]);
+            hashing.filled(count).unwrap();
+            left = &left[count..];
         }
-        hashing.finish().unwrap().0
+        assert_eq!(hashing.position(), bytes.len() as u64);
+        assert!(!hashing.room(1).is_empty() || announced.is_some(), "that more could come changes nothing");
+        let hashed = hashing.finish().unwrap().unwrap();
+        let mut seen = seen.lock().unwrap().clone();
+        seen.sort();
+        (hashed, seen)
     }
 
     #[test]
-    fn both_modes_give_the_digest_of_the_bytes() {
-        for byte_count in [0, 1, 5000, (1 << 20) + 1, 5 << 20] {
-            let bytes = vec![7u8; byte_count];
-            assert_eq!(hash_all(&bytes, Some(byte_count as u64)), Digest::of(&bytes));
-            assert_eq!(hash_all(&bytes, None), Digest::of(&bytes));
+    fn any_length_announced_or_not_gives_the_digest_and_each_byte_to_the_task_once() {
+        for byte_count in [0, 1, 5000, MIB - 1, MIB, MIB + 1, 2 * MIB, 5 * MIB + 7] {
+            let bytes = content(byte_count);
+            for announced in [None, Some(byte_count as u64)] {
+                let (hashed, seen) = hash_all(&bytes, announced, 300_000);
+                let mut hasher = PieceHasher::default();
+                hasher.update(&bytes);
+                assert_eq!(hashed, hasher.finish(), "{byte_count}");
+                let expected: Vec<_> =
+                    (0..).zip(bytes.chunks(MIB)).map(|(i, p)| (i * PIECE_BYTES, p.to_vec())).collect();
+                assert!(seen == expected, "{byte_count}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_by_their_values_stand_between_others() {
+        let bytes = content(4 * MIB + 5);
+        let mut hashing = Hashing::of_file(Some(bytes.len() as u64));
+        for (index, piece) in (0u64..).zip(bytes.chunks(MIB)) {
+            if index % 2 == 0 {
+                hashing.value(piece_value(index, piece), piece.len() as u64);
+            } else {
+                hashing.room(PIECE_BYTES).copy_from_slice(piece);
+                hashing.filled(piece.len()).unwrap();
+            }
+        }
+        assert_eq!(hashing.finish().unwrap().unwrap().0, Digest::of(&bytes));
+    }
+
+    #[test]
+    fn a_task_that_fails_for_one_piece_fails_the_whole_in_whichever_thread_it_was() {
+        for bad in 0..4 {
+            let fails =
+                move |start: u64, _: &[u8]| if start == bad * PIECE_BYTES { Err(bad) } else { Ok(()) };
+            let mut hashing = Hashing::with_task(Some(4 * PIECE_BYTES), fails);
+            let fill = |hashing: &mut Hashing<u64>| {
+                let count = hashing.room(PIECE_BYTES).len();
+                hashing.filled(count)
+            };
+            let filled = (0..4).try_for_each(|_| fill(&mut hashing));
+            assert_eq!(filled.and_then(|()| hashing.finish().map(|_| ())), Err(bad));
         }
     }
 
     #[test]
     fn an_abandoned_hash_ends_its_thread() {
         let mut hashing = Hashing::of_file(None);
-        hashing.bytes(vec![1; 10]);
+        for _ in 0..3 {
+            let count = hashing.room(PIECE_BYTES).len();
+            hashing.filled(count).unwrap();
+        }
         drop(hashing);
     }
 }

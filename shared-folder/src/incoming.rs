@@ -24,7 +24,7 @@ pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 pub use temporary::learn_umask;
 
 use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Status};
-use crate::hashing::{BUFFER_BYTES, Hashing};
+use crate::hashing::Hashing;
 use base::Base;
 use rustix::fs::{Mode, fstat, ftruncate, futimens};
 use std::fs::File;
@@ -191,8 +191,9 @@ pub struct Incoming<'a> {
     old: Option<Status>,
     temporary: Temporary,
     base: Base,
-    hashing: Option<Hashing>,
-    /// Everything before is in the temporary file.
+    /// Stores each piece where it is hashed.
+    hashing: Option<Hashing<LandingError>>,
+    /// Everything before has been taken; what is short of a piece may wait in memory.
     position: u64,
     received: u64,
 }
@@ -204,7 +205,11 @@ impl<'a> Incoming<'a> {
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
         let mut incoming = Self::unhashed(folder, path, landing)?;
-        incoming.hashing = Some(Hashing::of_file(incoming.landing.byte_count));
+        let (file, probe) = (Arc::clone(&incoming.temporary.file), incoming.landing.probe.clone());
+        let write = move |offset: u64, bytes: &[u8]| {
+            run_step(&probe, Step::Write, || Ok(file.write_all_at(bytes, offset)?))
+        };
+        incoming.hashing = Some(Hashing::with_task(incoming.landing.byte_count, write));
         Ok(incoming)
     }
 
@@ -275,14 +280,11 @@ impl<'a> Incoming<'a> {
         }
         self.fill_from_base(offset)?;
         while bytes.left() > 0 {
-            let wanted = usize::try_from(bytes.left()).unwrap_or(usize::MAX).min(BUFFER_BYTES);
-            let mut buffer = self.hashing()?.buffer(wanted);
-            buffer.resize(wanted, 0);
-            let (count, outcome) = fill(bytes, &mut buffer);
+            let room = self.hashing()?.room(bytes.left());
+            let (count, outcome) = fill(bytes, room);
             // What came before the end is kept: the landing may go on over another connection.
-            buffer.truncate(count);
             self.received += count as u64;
-            self.store(buffer)?;
+            self.filled(count)?;
             outcome?;
         }
         Ok(())
@@ -342,8 +344,8 @@ impl<'a> Incoming<'a> {
             let announced = if self.position == byte_count { announced } else { byte_count };
             return Err(LandingError::WrongLength { announced, received: self.position });
         }
-        let hashed = self.hashing.take().and_then(Hashing::finish);
-        let (actual, pieces) = hashed.ok_or(LandingError::HashLost)?;
+        let hashing = self.hashing.take().ok_or(LandingError::HashLost)?;
+        let (actual, pieces) = self.stored(hashing.finish())?.ok_or(LandingError::HashLost)?;
         if digest.is_some_and(|digest| digest != actual) {
             return Err(LandingError::WrongDigest { actual });
         }
@@ -385,28 +387,30 @@ impl<'a> Incoming<'a> {
     /// Copies from the old file up to `end`, and hashes what is copied: it may have changed since it was offered.
     fn copy_old(&mut self, end: u64) -> Result<(), LandingError> {
         while self.position < end {
-            let wanted = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(BUFFER_BYTES);
-            let mut buffer = self.hashing()?.buffer(wanted);
-            buffer.resize(wanted, 0);
-            self.base.read_old(self.position, &mut buffer)?;
-            self.store(buffer)?;
+            let (position, left) = (self.position, end - self.position);
+            let Self { base, hashing, .. } = self;
+            let room = hashing.as_mut().ok_or(LandingError::HashLost)?.room(left);
+            let count = room.len();
+            base.read_old(position, room)?;
+            self.filled(count)?;
         }
         Ok(())
     }
 
-    fn store(&mut self, buffer: Vec<u8>) -> Result<(), LandingError> {
-        let (file, position) = (&self.temporary.file, self.position);
-        let written =
-            run_step(&self.landing.probe, Step::Write, || Ok(file.write_all_at(&buffer, position)?));
-        self.temporary.forget_if_full(&written);
-        written?;
-        self.position += buffer.len() as u64;
+    /// So many bytes have come into the room.
+    fn filled(&mut self, count: usize) -> Result<(), LandingError> {
+        let stored = self.hashing()?.filled(count);
+        self.position += count as u64;
         self.temporary.byte_count = self.temporary.byte_count.max(self.position);
-        self.hashing()?.bytes(buffer);
-        Ok(())
+        self.stored(stored)
     }
 
-    fn hashing(&mut self) -> Result<&mut Hashing, LandingError> {
+    /// What became of pieces that were stored.
+    fn stored<T>(&self, outcome: Result<T, LandingError>) -> Result<T, LandingError> {
+        outcome.inspect_err(|error| self.temporary.forget_if_full(error))
+    }
+
+    fn hashing(&mut self) -> Result<&mut Hashing<LandingError>, LandingError> {
         self.hashing.as_mut().ok_or(LandingError::HashLost)
     }
 

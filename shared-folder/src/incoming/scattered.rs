@@ -131,8 +131,7 @@ impl<'a> Scattered<'a> {
         let (temporary, offset) = (&self.incoming.temporary, self.proof().span(piece).start);
         let write = || Ok(temporary.file.write_all_at(bytes, offset)?);
         let written = run_step(&self.incoming.landing.probe, Step::Write, write);
-        temporary.forget_if_full(&written);
-        written
+        written.inspect_err(|error| temporary.forget_if_full(error))
     }
 }
 

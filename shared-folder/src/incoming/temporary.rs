@@ -9,8 +9,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use std::fs::File;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use wire::path::RESERVED_PREFIX;
 use wire::timestamp::Timestamp;
 
@@ -44,7 +44,7 @@ pub(super) fn has_kept(folder: BorrowedFd<'_>, name: &str) -> bool {
 /// An open, locked temporary file. The lock tells a sweep, and other landings, that someone is at work.
 #[derive(Debug)]
 pub(super) struct Temporary {
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
     pub(super) name: String,
     /// Its length: of what an earlier landing left, or of what was written in order since.
     pub(super) byte_count: u64,
@@ -80,7 +80,7 @@ impl Temporary {
             let name = format!("{}{number}", own_prefix());
             let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
             lock(&file)?;
-            let file = File::from(file);
+            let file = Arc::new(File::from(file));
             return Ok(Self {
                 file,
                 name,
@@ -104,7 +104,7 @@ impl Temporary {
                 }
                 let byte_count = u64::try_from(stat.st_size).unwrap_or(0);
                 return Ok(Self {
-                    file: File::from(file),
+                    file: Arc::new(File::from(file)),
                     name,
                     byte_count,
                     is_as_made: false,
@@ -149,8 +149,8 @@ impl Temporary {
     }
 
     /// What is kept on a full disk would fill it for as long as nobody continues.
-    pub(super) fn forget_if_full<T>(&self, written: &Result<T, LandingError>) {
-        if let Err(LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge)) = written {
+    pub(super) fn forget_if_full(&self, error: &LandingError) {
+        if let LandingError::Folder(FolderError::NoSpace | FolderError::TooLarge) = error {
             self.forget_contents();
         }
     }
@@ -174,7 +174,7 @@ impl Temporary {
     }
 
     fn is_empty(&self) -> bool {
-        self.byte_count == 0 && fstat(&self.file).map_or(true, |stat| stat.st_size == 0)
+        fstat(&self.file).map_or(true, |stat| stat.st_size == 0)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Attempts, Likeness, SendError, Sent, Source, await_written, doubted,
 use crate::compare;
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
+use std::convert::Infallible;
 use wire::digest::{Digest, PieceValue, piece_count, piece_value};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -92,29 +93,34 @@ fn abort(session: &mut Session, id: u64, code: ErrorCode) -> Result<(), RemoteEr
 /// What only the answer to a doubtful refusal needs: nothing was sent, so nothing was hashed yet.
 fn digest_of(source: &Source) -> Result<Digest, SendError> {
     let mut hashing = Hashing::of_file(Some(source.byte_count));
-    let mut at = 0;
-    while at < source.byte_count {
-        let mut buffer = hashing.buffer(BUFFER_BYTES);
-        buffer.resize(usize::try_from(source.byte_count - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES), 0);
-        if source.read(at, &mut buffer)? < buffer.len() {
+    while hashing.position() < source.byte_count {
+        let at = hashing.position();
+        let room = hashing.room(source.byte_count - at);
+        let count = source.read(at, room)?;
+        if count < room.len() {
             return Err(SendError::Changed);
         }
-        at += buffer.len() as u64;
-        hashing.bytes(buffer);
+        let Ok(()) = hashing.filled(count);
     }
-    hashing.finish().map(|(digest, _)| digest).ok_or(SendError::HashLost)
+    let Ok(hashed) = hashing.finish();
+    hashed.map(|(digest, _)| digest).ok_or(SendError::HashLost)
 }
 
 /// A payload on its way, hashed beside.
 pub(super) struct Upload<'a> {
+    other: OtherEnd<'a>,
+    hashing: Hashing<Infallible>,
+    section_bytes: u64,
+    reused: u64,
+}
+
+/// Where a payload goes, and how far that is.
+struct OtherEnd<'a> {
     session: &'a mut Session,
     id: u64,
     watch: &'a dyn Watch,
     retry: &'a mut Retry,
-    hashing: Option<Hashing>,
-    section_bytes: usize,
     at: u64,
-    reused: u64,
 }
 
 impl<'a> Upload<'a> {
@@ -124,87 +130,94 @@ impl<'a> Upload<'a> {
         byte_count: Option<u64>,
         (watch, retry): (&'a dyn Watch, &'a mut Retry),
     ) -> Self {
-        let section_bytes = usize::try_from(session.section_bytes_max()).unwrap_or(1).min(BUFFER_BYTES);
-        let hashing = Some(Hashing::of_file(byte_count));
-        Self { session, id, watch, retry, hashing, section_bytes, at: 0, reused: 0 }
+        let section_bytes = session.section_bytes_max().min(BUFFER_BYTES as u64);
+        let other = OtherEnd { session, id, watch, retry, at: 0 };
+        Self { other, hashing: Hashing::of_file(byte_count), section_bytes, reused: 0 }
     }
 
     /// Sends the pieces of `source` that `base` does not have.
     fn pieces_of(&mut self, source: &Source, base: &[PieceValue]) -> Result<(), SendError> {
         let mut piece = Vec::new();
         for (index, theirs) in (0u64..).zip(base) {
-            let length = (source.byte_count - self.at).min(PIECE_BYTES);
-            piece.resize(usize::try_from(length).unwrap_or(0), 0);
-            self.listen()?;
-            if source.read(self.at, &mut piece)? < piece.len() {
+            let (at, left) = (self.other.at, source.byte_count - self.other.at);
+            piece.resize(usize::try_from(left.min(PIECE_BYTES)).unwrap_or(0), 0);
+            self.other.listen()?;
+            if source.read(at, &mut piece)? < piece.len() {
                 return Err(self.changed());
             }
             self.known_piece(&piece, piece_value(index, &piece), *theirs)?;
         }
-        while self.at < source.byte_count {
-            let wanted = self.room().min(usize::try_from(source.byte_count - self.at).unwrap_or(usize::MAX));
-            let mut buffer = self.hashing()?.buffer(wanted);
-            buffer.resize(wanted, 0);
-            if source.read(self.at, &mut buffer)? < wanted {
+        while self.other.at < source.byte_count {
+            let (at, left) = (self.other.at, source.byte_count - self.other.at);
+            let room = self.room(left);
+            let wanted = room.len();
+            if source.read(at, room)? < wanted {
                 return Err(self.changed());
             }
-            self.section(buffer)?;
+            self.section(wanted)?;
         }
         if source.has_changed()? { Err(self.changed()) } else { Ok(()) }
     }
 
-    /// How many bytes the next section may have at most: it lies within one piece.
-    pub(super) fn room(&self) -> usize {
-        let in_piece = PIECE_BYTES - self.at % PIECE_BYTES;
-        usize::try_from(in_piece).unwrap_or(usize::MAX).min(self.section_bytes)
+    /// Room for the next section, at most so many bytes: it lies within one piece.
+    pub(super) fn room(&mut self, wanted: u64) -> &mut [u8] {
+        self.hashing.room(wanted.min(self.section_bytes))
     }
 
-    /// An empty buffer for the next section.
-    pub(super) fn buffer(&mut self) -> Result<Vec<u8>, SendError> {
-        let room = self.room();
-        Ok(self.hashing()?.buffer(room))
-    }
-
-    /// Sends the next section, and has it hashed.
-    pub(super) fn section(&mut self, bytes: Vec<u8>) -> Result<(), SendError> {
-        self.out(&bytes)?;
-        self.hashing()?.bytes(bytes);
+    /// Sends what has come into the room, so many bytes, and has them hashed.
+    pub(super) fn section(&mut self, count: usize) -> Result<(), SendError> {
+        let bytes = self.hashing.room(count as u64);
+        self.other.send(bytes)?;
+        let Ok(()) = self.hashing.filled(count);
         Ok(())
     }
 
     /// Says that all is sent, and waits until it is safe.
     pub(super) fn finish(&mut self) -> Result<Sent, SendError> {
-        let hashed = self.hashing.take().and_then(Hashing::finish);
+        let Ok(hashed) = std::mem::replace(&mut self.hashing, Hashing::of_file(None)).finish();
         let (digest, _) = hashed.ok_or(SendError::HashLost)?;
-        let end = End { byte_count: ByteCount::new(self.at), digest, file_digest: None };
-        self.session.send(|sender| sender.send(Some(self.id), &end))?;
-        let sent = Sent { byte_count: self.at, digest, reused: self.reused };
-        await_written(self.session, self.id, sent, self.watch)
+        let OtherEnd { session, id, watch, at, .. } = &mut self.other;
+        let end = End { byte_count: ByteCount::new(*at), digest, file_digest: None };
+        session.send(|sender| sender.send(Some(*id), &end))?;
+        let sent = Sent { byte_count: *at, digest, reused: self.reused };
+        await_written(session, *id, sent, *watch)
     }
 
     /// Gives up with `code`, and waits until the other end has heard it.
     pub(super) fn abort(&mut self, code: ErrorCode) -> Result<(), RemoteError> {
-        abort(self.session, self.id, code)?;
-        match self.session.reply(self.id, self.watch) {
+        let OtherEnd { session, id, watch, .. } = &mut self.other;
+        abort(session, *id, code)?;
+        match session.reply(*id, *watch) {
             Err(RemoteError::Refused { .. }) => Ok(()),
             Err(lost) => Err(lost),
-            Ok(_) => Err(self.session.violated("an answer that is none to abort")),
+            Ok(_) => Err(session.violated("an answer that is none to abort")),
         }
     }
 
     fn known_piece(&mut self, piece: &[u8], value: PieceValue, theirs: PieceValue) -> Result<(), SendError> {
+        let byte_count = piece.len() as u64;
         if value == theirs {
-            self.at += piece.len() as u64;
-            self.reused += piece.len() as u64;
-            self.watch.reused(piece.len() as u64);
+            self.other.at += byte_count;
+            self.other.watch.reused(byte_count);
+            self.reused += byte_count;
         } else {
-            piece.chunks(self.section_bytes).try_for_each(|section| self.out(section))?;
+            let section_bytes = usize::try_from(self.section_bytes).unwrap_or(usize::MAX);
+            piece.chunks(section_bytes).try_for_each(|section| self.other.send(section))?;
         }
-        self.hashing()?.value(value, piece.len() as u64);
+        self.hashing.value(value, byte_count);
         Ok(())
     }
 
-    fn out(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+    fn changed(&mut self) -> SendError {
+        match self.abort(ErrorCode::Changed) {
+            Ok(()) => SendError::Changed,
+            Err(lost) => lost.into(),
+        }
+    }
+}
+
+impl OtherEnd<'_> {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), SendError> {
         self.listen()?;
         let (id, at) = (self.id, self.at);
         self.session.send(|sender| sender.section(id, at, bytes))?;
@@ -223,16 +236,5 @@ impl<'a> Upload<'a> {
             }
         }
         Ok(())
-    }
-
-    fn changed(&mut self) -> SendError {
-        match self.abort(ErrorCode::Changed) {
-            Ok(()) => SendError::Changed,
-            Err(lost) => lost.into(),
-        }
-    }
-
-    fn hashing(&mut self) -> Result<&mut Hashing, SendError> {
-        self.hashing.as_mut().ok_or(SendError::HashLost)
     }
 }

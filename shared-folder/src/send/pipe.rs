@@ -28,14 +28,9 @@ pub fn send_pipe(
     };
     let mut upload = Upload::new(session, id, None, (watch, &mut retry));
     loop {
-        let mut buffer = upload.buffer()?;
-        buffer.resize(upload.room(), 0);
-        match input(&mut buffer) {
+        match input(upload.room(u64::MAX)) {
             Ok(0) => return upload.finish(),
-            Ok(count) => {
-                buffer.truncate(count);
-                upload.section(buffer)?;
-            }
+            Ok(count) => upload.section(count)?,
             Err(_) if cancel.is_cancelled() => return Err(RemoteError::Cancelled.into()),
             Err(error) => {
                 upload.abort(ErrorCode::Internal)?;
