@@ -56,6 +56,11 @@ pub(crate) fn of_large_downloads() -> Vec<Contender> {
             is_fresh: true,
             ..contender("ioe, not yet hashed", &[], ours, |site, _| site.ours(&format!("READ {LARGE}")))
         },
+        contender("ioe, two connections", &[], ours, |site, _| {
+            let mut command = site.ours(&format!("READ {LARGE}"));
+            command.arg("--source").arg(site.address.to_string());
+            command
+        }),
         contender("ioe, TLS", &[], ours_inviting, |site, _| site.ours_over_tls(&format!("READ {LARGE}"))),
         contender("nginx, curl", NGINX, nginx, |site, _| usual(site, Action::Download)),
         contender("vsftpd, curl", VSFTPD, vsftpd, |site, _| usual(site, Action::Download)),
