@@ -3,7 +3,7 @@
 //!
 //! Must not know where the bytes come from or go to.
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use wire::limits::PIECE_BYTES;
 pub const BUFFER_BYTES: usize = 256 * 1024;
 /// Pieces that wait for the thread beside: one, so that it finds work when it has done the one before.
 const WAITING_MAX: usize = 1;
+/// Pieces that are done and not taken back yet: those that waited, the one under way, and the one that was handed over last.
+const DONE_MAX: usize = WAITING_MAX + 2;
 /// The room that one piece needs.
 const ROOM_MAX: usize = 1 << 20;
 const _: () = assert!(ROOM_MAX as u64 == PIECE_BYTES);
@@ -167,6 +169,16 @@ impl<E: Send + 'static> Hashing<E> {
         Ok(merged(&self.values, self.position))
     }
 
+    /// Ends without a digest. For what came of the last piece the task is done, too.
+    ///
+    /// # Errors
+    /// Of the task, for that piece.
+    pub fn give_up(mut self) -> Result<(), E> {
+        let rest = self.only.take().unwrap_or_else(|| std::mem::take(&mut self.current));
+        let bytes = rest.buffer.get(..rest.count).unwrap_or_default();
+        if bytes.is_empty() { Ok(()) } else { (self.task)(rest.start, bytes) }
+    }
+
     /// Gives the current piece and begins the next one.
     fn next_piece(&mut self) -> Piece {
         let next = Piece { start: self.position, ..Piece::default() };
@@ -221,7 +233,7 @@ impl<E: Send + 'static> Beside<E> {
     /// `None` where no thread can be started: then the copy hashes by itself.
     fn start(task: &Arc<Task<E>>) -> Option<Self> {
         let (work, received) = bounded::<Piece>(WAITING_MAX);
-        let (give_back, done) = unbounded();
+        let (give_back, done) = bounded(DONE_MAX);
         let task = Arc::clone(task);
         let hash = move || {
             for piece in received {

@@ -434,8 +434,11 @@ impl<'a> Incoming<'a> {
 
 impl Drop for Incoming<'_> {
     fn drop(&mut self) {
-        // The hashing thread ends before the file's fate is decided.
-        drop(self.hashing.take());
+        // The hashing thread ends before the file's fate is decided. A last piece that came may be whole without filling its buffer.
+        let hashing = self.hashing.take().filter(|_| self.landing.resumable);
+        if let Some(Err(error)) = hashing.map(Hashing::give_up) {
+            self.temporary.forget_if_full(&error);
+        }
         self.temporary.clean_up(self.folder.as_fd());
     }
 }
