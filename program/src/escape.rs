@@ -23,7 +23,7 @@ impl fmt::Display for Escaped<'_> {
 /// start of one of those spellings or of `\\`: there it is doubled. Different texts therefore always look
 /// different.
 pub fn for_terminal(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c| is_hidden(c) || c == '\\') {
+    if is_plain(text) || !text.contains(|c| is_hidden(c) || c == '\\') {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len().saturating_add(16));
@@ -40,7 +40,7 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
 /// Like [`for_terminal`], but backslashes are never doubled: for whole log messages, whose names were
 /// escaped before. It never contains a line end, and doing it twice changes nothing.
 pub fn for_log(message: &str) -> Cow<'_, str> {
-    if !message.contains(is_hidden) {
+    if is_plain(message) || !message.contains(is_hidden) {
         return Cow::Borrowed(message);
     }
     let mut escaped = String::with_capacity(message.len().saturating_add(16));
@@ -60,6 +60,11 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether it has nothing but visible ASCII and blanks, and no backslash, as most names: to see that takes the least time.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (byte != b'\\'))
 }
 
 fn push_visible(escaped: &mut String, character: char) {

@@ -23,7 +23,7 @@ pub trait MessageSet: Sized {
     const TYPES: &'static [&'static str];
 
     /// Decodes the body of a line whose head has this type; `None` where the type is no member.
-    fn decode_body(type_name: &str, line: &[u8]) -> Option<Body<Self>>;
+    fn decode_body(type_name: &str, line: &str) -> Option<Body<Self>>;
 
     /// The `type` of this message.
     fn type_name(&self) -> &'static str;
@@ -85,7 +85,7 @@ pub fn decode<Set: MessageSet>(line: &[u8]) -> Result<Decoded<Set>, DecodeError>
     if head.v != PROTOCOL_VERSION {
         return Err(DecodeError::UnsupportedVersion { version: head.v });
     }
-    match Set::decode_body(&head.type_name, line) {
+    match Set::decode_body(&head.type_name, text) {
         Some(Ok(message)) => Ok(Decoded { id: head.id, message }),
         Some(Err(error)) => Err(bad(head.id, describe(&error))),
         None => Err(DecodeError::UnknownType { id: head.id, type_name: short(&head.type_name) }),
@@ -120,8 +120,8 @@ pub(crate) fn encode_as<T: Serialize>(type_name: &str, id: Option<u64>, body: &T
     debug_assert!(line.len() - start <= LINE_BYTES_MAX, "a {type_name} line is too long for its reader");
 }
 
-pub(crate) fn decode_body<T: DeserializeOwned>(line: &[u8]) -> Body<T> {
-    serde_json::from_slice(line)
+pub(crate) fn decode_body<T: DeserializeOwned>(line: &str) -> Body<T> {
+    serde_json::from_str(line)
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,8 @@ use thiserror::Error;
 
 /// Room at first: who never says much at once needs no more.
 const ROOM_FIRST: usize = 2 * 1024;
+/// So many bytes are searched at once for a line feed.
+const CHUNK_BYTES: usize = 32;
 
 /// What has arrived and was not taken yet: at most one line's worth of bytes and one read more.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub struct LineBuffer {
     held: Range<usize>,
     /// How many of them are known to have no line feed.
     scanned: usize,
+    /// Where the next line feed is, from the first of them, once it was found.
+    line_feed: Option<usize>,
 }
 
 /// A line had no line feed within its limit.
@@ -107,20 +111,29 @@ impl LineBuffer {
     }
 
     fn find_line_feed(&mut self) -> Option<usize> {
-        let unseen = self.bytes.get(self.held.start + self.scanned..self.held.end).unwrap_or_default();
-        match unseen.iter().position(|byte| *byte == b'\n') {
-            Some(place) => Some(self.scanned + place),
-            None => {
-                self.scanned = self.held.len();
-                None
-            }
+        if self.line_feed.is_none() {
+            let unseen = self.bytes.get(self.held.start + self.scanned..self.held.end).unwrap_or_default();
+            self.line_feed = first_line_feed(unseen).map(|place| self.scanned + place);
+            self.scanned = self.held.len();
         }
+        self.line_feed
     }
 
     fn take(&mut self, count: usize) {
         self.held.start += count;
         self.scanned = 0;
+        self.line_feed = None;
     }
+}
+
+/// Looks through a chunk at a time without stopping within it, which takes a few instructions for all its bytes together.
+fn first_line_feed(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<CHUNK_BYTES>();
+    let has_one =
+        |chunk: &[u8; CHUNK_BYTES]| chunk.iter().fold(false, |found, byte| found | (*byte == b'\n'));
+    let start = CHUNK_BYTES * chunks.iter().position(has_one).unwrap_or(chunks.len());
+    let place = bytes.get(start..)?.iter().position(|byte| *byte == b'\n')?;
+    Some(start + place)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ macro_rules! message_set {
         impl $crate::codec::MessageSet for $set {
             const TYPES: &'static [&'static str] = &[$($text),*];
 
-            fn decode_body(type_name: &str, line: &[u8]) -> Option<$crate::codec::Body<Self>> {
+            fn decode_body(type_name: &str, line: &str) -> Option<$crate::codec::Body<Self>> {
                 match type_name {
                     $($text => Some($crate::codec::decode_body::<$message>(line).map(Self::$variant)),)*
                     _ => None,
