@@ -223,8 +223,11 @@ fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<()
     let mut digests = transaction.open_table(DIGESTS)?;
     let mut paths = transaction.open_table(PATHS)?;
     for row in batch {
-        let inode = row.identity.inode;
-        digests.insert((inode.device, inode.number), encode(row).as_slice())?;
+        let Identity { inode, byte_count, .. } = row.identity;
+        // Of a small file only where it was is ever asked for.
+        if byte_count > UNSTORED_BYTES_MAX {
+            digests.insert((inode.device, inode.number), encode(row).as_slice())?;
+        }
         let before = paths.get(&row.hashed.digest.0)?.map(|text| text.value().to_owned());
         let after = with_latest(&row.path, before.as_deref().unwrap_or_default());
         paths.insert(&row.hashed.digest.0, after.as_str())?;
