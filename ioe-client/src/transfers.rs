@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use shared_folder::lane::{Jobs, LaneEnd};
 use shared_folder::remote::{Remote, Unwatched, Watch};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
@@ -16,6 +17,11 @@ use wire::limits::PIECE_BYTES;
 const AHEAD_MAX: usize = 16 * 1024;
 /// Small files for each connection: fewer are done before another connection is made.
 const SMALLS_PER_CONNECTION: usize = 256;
+
+/// Small files that a connection takes at once, all of one folder: connections that work in one folder wait for each other. Fewer
+/// where fewer than so many such runs are left, so that all connections end together.
+const RUN_FILES_MAX: usize = 128;
+const RUNS_LEFT_MIN: usize = 8;
 
 /// Outcomes that are handed over together, and how long the first of them may wait for others: a thread that is woken for each
 /// small file costs more than the file.
@@ -29,6 +35,15 @@ pub(crate) struct Item<T> {
     pub(crate) name: String,
     pub(crate) byte_count: u64,
 }
+
+impl<T> Item<T> {
+    fn folder(&self) -> Option<&str> {
+        self.name.rsplit_once('/').map(|(folder, _)| folder)
+    }
+}
+
+/// Files that one connection takes together, with their places in the order.
+type Run<T> = VecDeque<(usize, Item<T>)>;
 
 /// A file under way.
 pub(crate) struct Job<T> {
@@ -141,16 +156,17 @@ fn in_order<T, O>(
 struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    /// Set under the lock, so that nobody begins to wait afterwards.
+    is_stopped: AtomicBool,
 }
 
 struct State<T> {
-    small: VecDeque<(usize, Item<T>)>,
-    large: VecDeque<(usize, Item<T>)>,
+    small: Run<T>,
+    large: Run<T>,
     /// All before this one are done.
     first_open: usize,
     /// Threads that wait for `first_open` to move.
     waiting: usize,
-    is_stopped: bool,
 }
 
 impl<T> Queue<T> {
@@ -160,8 +176,8 @@ impl<T> Queue<T> {
             let lane = if item.byte_count > PIECE_BYTES { &mut large } else { &mut small };
             lane.push_back((index, item));
         }
-        let state = State { small, large, first_open: 0, waiting: 0, is_stopped: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        let state = State { small, large, first_open: 0, waiting: 0 };
+        Self { state: Mutex::new(state), changed: Condvar::new(), is_stopped: AtomicBool::new(false) }
     }
 
     /// How many connections help: one for each large file, and one for so many small ones.
@@ -171,14 +187,16 @@ impl<T> Queue<T> {
         (state.large.len() + small).clamp(1, jobs)
     }
 
-    fn next(&self, prefers_large: bool, wait: bool) -> Option<(usize, Item<T>)> {
+    /// One large file, or a run of small ones.
+    fn next(&self, prefers_large: bool, wait: bool) -> Option<Run<T>> {
         let mut state = self.state();
         loop {
-            if state.is_stopped || (state.small.is_empty() && state.large.is_empty()) {
+            if self.is_stopped() || (state.small.is_empty() && state.large.is_empty()) {
                 return None;
             }
-            if let Some(item) = state.take(prefers_large) {
-                return Some(item);
+            let run = state.take(prefers_large);
+            if !run.is_empty() {
+                return Some(run);
             }
             if !wait {
                 return None;
@@ -199,8 +217,14 @@ impl<T> Queue<T> {
     }
 
     fn stop(&self) {
-        self.state().is_stopped = true;
+        let state = self.state();
+        self.is_stopped.store(true, Ordering::Relaxed);
+        drop(state);
         self.changed.notify_all();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -209,15 +233,28 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
-    fn take(&mut self, prefers_large: bool) -> Option<(usize, Item<T>)> {
+    fn take(&mut self, prefers_large: bool) -> Run<T> {
         let end = self.first_open + AHEAD_MAX;
-        let is_near = |lane: &VecDeque<(usize, Item<T>)>| lane.front().is_some_and(|(index, _)| *index < end);
+        let is_near = |lane: &Run<T>| lane.front().is_some_and(|(index, _)| *index < end);
         let (small, large) = (is_near(&self.small), is_near(&self.large));
         match (small, large, prefers_large) {
-            (true, false, _) | (true, true, false) => self.small.pop_front(),
-            (false, true, _) | (true, true, true) => self.large.pop_front(),
-            (false, false, _) => None,
+            (true, false, _) | (true, true, false) => self.take_small(end),
+            (false, true, _) | (true, true, true) => self.large.pop_front().into_iter().collect(),
+            (false, false, _) => Run::new(),
         }
+    }
+
+    /// The next small files of one folder before `end`, no more bytes than a large file begins with.
+    fn take_small(&mut self, end: usize) -> Run<T> {
+        let files_max = (self.small.len() / RUNS_LEFT_MIN).clamp(1, RUN_FILES_MAX);
+        let folder = self.small.front().and_then(|(_, item)| item.folder());
+        let mut byte_count = 0;
+        let belongs = |(index, item): &&(usize, Item<T>)| {
+            byte_count += item.byte_count;
+            *index < end && item.folder() == folder && byte_count <= PIECE_BYTES
+        };
+        let length = self.small.iter().take(files_max).take_while(belongs).count();
+        self.small.drain(..length).collect()
     }
 }
 
@@ -227,6 +264,8 @@ struct Worker<'a, T, O> {
     sender: Sender<Vec<Outcome<T, O>>>,
     bars: Option<&'a Bars>,
     prefers_large: bool,
+    /// What it has taken and not begun.
+    run: Run<T>,
     /// Outcomes that were not handed over yet, and when they were last.
     together: Vec<Outcome<T, O>>,
     handed_over: Instant,
@@ -240,7 +279,15 @@ impl<'a, T, O> Worker<'a, T, O> {
         prefers_large: bool,
     ) -> Self {
         let (together, handed_over) = (Vec::new(), Instant::now());
-        Self { queue, sender, bars, prefers_large, together, handed_over }
+        Self { queue, sender, bars, prefers_large, run: Run::new(), together, handed_over }
+    }
+
+    fn take_run(&mut self, wait: bool) -> Option<Run<T>> {
+        self.queue.next(self.prefers_large, false).or_else(|| {
+            // What others may wait for is not kept while this one waits.
+            self.hand_over();
+            if wait { self.queue.next(self.prefers_large, true) } else { None }
+        })
     }
 
     fn hand_over(&mut self) {
@@ -260,13 +307,10 @@ impl<T, O> Drop for Worker<'_, T, O> {
 
 impl<T, O> Jobs<Job<T>, O> for Worker<'_, T, O> {
     fn next(&mut self, wait: bool) -> Option<Job<T>> {
-        let next = self.queue.next(self.prefers_large, false);
-        let next = next.or_else(|| {
-            // What others may wait for is not kept while this one waits.
-            self.hand_over();
-            if wait { self.queue.next(self.prefers_large, true) } else { None }
-        });
-        let (index, item) = next?;
+        if self.run.is_empty() {
+            self.run = self.take_run(wait)?;
+        }
+        let (index, item) = self.run.pop_front().filter(|_| !self.queue.is_stopped())?;
         Some(Job { index, begun: Instant::now(), item })
     }
 
@@ -309,28 +353,46 @@ mod tests {
     #[test]
     fn large_and_small_files_do_not_wait_for_each_other() {
         let queue = queue(&[1, 2 << 20, 2]);
-        assert_eq!(queue.next(true, true).unwrap().0, 1);
-        assert_eq!(queue.next(true, true).unwrap().0, 0);
-        assert_eq!(queue.next(false, true).unwrap().0, 2);
+        assert_eq!(queue.next(true, true).unwrap()[0].0, 1);
+        assert_eq!(queue.next(true, true).unwrap()[0].0, 0);
+        assert_eq!(queue.next(false, true).unwrap()[0].0, 2);
         assert!(queue.next(false, true).is_none());
     }
 
     #[test]
     fn nobody_is_further_ahead_than_outcomes_can_be_held() {
         let queue = queue(&vec![1; AHEAD_MAX + 1]);
-        for _ in 0..AHEAD_MAX {
-            assert!(queue.next(false, false).is_some());
-        }
-        assert!(queue.next(false, false).is_none());
+        let taken: usize = std::iter::from_fn(|| queue.next(false, false)).map(|run| run.len()).sum();
+        assert_eq!(taken, AHEAD_MAX);
         queue.advance(1);
         assert!(queue.next(false, false).is_some());
+    }
+
+    #[test]
+    fn small_files_are_taken_by_folders_and_towards_the_end_few_at_once() {
+        let name = |index: usize| format!("{}/{index}", index / 300);
+        let items = (0..2400).map(|what| Item { what, name: name(what), byte_count: 1 }).collect();
+        let queue = Queue::new(items);
+        let runs: Vec<_> = std::iter::from_fn(|| queue.next(false, false)).collect();
+        let lengths: Vec<_> = runs.iter().map(VecDeque::len).collect();
+        assert_eq!(lengths[..4], [128, 128, 44, 128]);
+        assert_eq!(lengths.last(), Some(&1));
+        assert!(runs.iter().all(|run| run.iter().all(|(_, item)| item.folder() == run[0].1.folder())));
+        let order: Vec<_> = runs.into_iter().flatten().map(|(index, _)| index).collect();
+        assert!(order.into_iter().eq(0..2400));
+    }
+
+    #[test]
+    fn a_run_of_small_files_has_no_more_bytes_than_a_large_file() {
+        let queue = queue(&[PIECE_BYTES / 2; 100]);
+        assert_eq!(queue.next(false, false).unwrap().len(), 2);
     }
 
     #[test]
     fn outcomes_come_in_the_order_of_the_files() {
         let queue = queue(&[1, 1, 1]);
         let (sender, receiver) = bounded(3);
-        let mut jobs: Vec<_> = (0..3).filter_map(|_| queue.next(false, false)).collect();
+        let mut jobs: Vec<_> = std::iter::from_fn(|| queue.next(false, false)).flatten().collect();
         jobs.reverse();
         for (index, item) in jobs {
             sender.send(vec![(Job { index, begun: Instant::now(), item }, Duration::ZERO, index)]).unwrap();
