@@ -7,14 +7,17 @@ mod beneath;
 mod change;
 mod error;
 mod hidden;
+mod nearby;
 mod remove;
 
 pub use change::Renamed;
 pub(crate) use change::rename_at;
 pub use error::FolderError;
+pub use nearby::Nearby;
 
 use beneath::{open_beneath, open_for_status, open_without_links};
 use hidden::Hidden;
+use nearby::OpenFolder;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
@@ -137,11 +140,12 @@ pub(crate) struct Place<'folder, 'path> {
     pub(crate) name: &'path str,
 }
 
-/// The root is borrowed, a folder below it owned by whoever opened it.
+/// The root is borrowed, a folder below it owned by whoever opened it, or shared with those that follow.
 #[derive(Debug)]
 pub(crate) enum FolderHandle<'a> {
     Borrowed(BorrowedFd<'a>),
     Owned(OwnedFd),
+    Shared(Arc<OpenFolder>),
 }
 
 /// The state of a file, read again from its handle: tells whether it changed since.
@@ -228,13 +232,21 @@ impl Folder {
     /// # Errors
     /// When it is no regular file, is not there, or the way leads outside.
     pub fn open_file(&self, path: &SharedPath) -> Result<OpenFile, FolderError> {
-        let place = self.place(path)?;
-        let handle = self.open_in(&place, path)?;
-        let status = Status::of(&fstat(&handle)?);
-        if status.shape != Shape::File || self.is_hidden(status.identity.inode)? {
-            return Err(FolderError::NotAFile);
+        self.open_file_in(&self.place(path)?, path)
+    }
+
+    /// As [`Folder::open_file`], in the folder that is kept if it is the one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_file_near(&self, path: &SharedPath, nearby: &mut Nearby) -> Result<OpenFile, FolderError> {
+        loop {
+            let place = self.place_near(path, nearby)?;
+            match self.open_file_in(&place, path) {
+                Err(_) if nearby.forget() => {}
+                opened => return opened,
+            }
         }
-        Ok(OpenFile { file: File::from(handle), status })
     }
 
     /// Opens a folder for listing; `None` is the share's root.
@@ -260,18 +272,31 @@ impl Folder {
         Ok(Place { folder, name: path.name() })
     }
 
+    /// As [`Folder::place`], where that folder is kept without opening it again.
+    fn place_near<'folder, 'path>(
+        &'folder self,
+        path: &'path SharedPath,
+        nearby: &mut Nearby,
+    ) -> Result<Place<'folder, 'path>, FolderError> {
+        let Some((folder, name)) = path.as_str().rsplit_once('/') else { return self.place(path) };
+        let open = || self.open_below(folder).map_err(not_on_the_way);
+        Ok(Place { folder: FolderHandle::Shared(nearby.folder(folder, self.links, open)?), name })
+    }
+
     /// Lets `act` do something in the folder that `path` lies in. A folder that was removed meanwhile is not the one
-    /// that the path names: another one may have its name, as when a folder is renamed over an empty one.
+    /// that the path names: another one may have its name, as when a folder is renamed over an empty one. Nor need be one that was
+    /// kept.
     pub(crate) fn in_place<'folder, 'path, T, E: From<FolderError>>(
         &'folder self,
         path: &'path SharedPath,
+        nearby: &mut Nearby,
         mut act: impl FnMut(&Place<'folder, 'path>) -> Result<T, E>,
     ) -> Result<(Place<'folder, 'path>, T), E> {
         for _ in 0..LOOKS_MAX {
-            let place = self.place(path).map_err(missing_folder)?;
+            let place = self.place_near(path, nearby).map_err(missing_folder)?;
             match act(&place) {
                 Ok(done) => return Ok((place, done)),
-                Err(_) if place.is_gone() => {}
+                Err(_) if nearby.forget() || place.is_gone() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -331,6 +356,15 @@ impl Folder {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn open_file_in(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<OpenFile, FolderError> {
+        let handle = self.open_in(place, path)?;
+        let status = Status::of(&fstat(&handle)?);
+        if status.shape != Shape::File || self.is_hidden(status.identity.inode)? {
+            return Err(FolderError::NotAFile);
+        }
+        Ok(OpenFile { file: File::from(handle), status })
+    }
+
     /// Opens the regular file in `place`.
     fn open_in(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<OwnedFd, FolderError> {
         // NONBLOCK: should a FIFO have taken the name since, opening it must not wait for a writer.
@@ -386,13 +420,21 @@ impl FolderHandle<'_> {
         match self {
             Self::Borrowed(handle) => *handle,
             Self::Owned(handle) => handle.as_fd(),
+            Self::Shared(folder) => folder.as_fd(),
+        }
+    }
+
+    pub(crate) fn inode(&self) -> Result<Inode, FolderError> {
+        match self {
+            Self::Borrowed(_) | Self::Owned(_) => Ok(Inode::of(&fstat(self.as_fd())?)),
+            Self::Shared(folder) => Ok(folder.inode()),
         }
     }
 
     pub(crate) fn into_owned(self) -> Result<OwnedFd, FolderError> {
         match self {
-            Self::Borrowed(handle) => Ok(rustix::io::fcntl_dupfd_cloexec(handle, 0)?),
             Self::Owned(handle) => Ok(handle),
+            shared => Ok(rustix::io::fcntl_dupfd_cloexec(shared.as_fd(), 0)?),
         }
     }
 }

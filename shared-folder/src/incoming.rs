@@ -23,10 +23,10 @@ pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};
 pub use temporary::learn_umask;
 
-use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Place, Status};
+use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Nearby, Place, Status};
 use crate::hashing::Hashing;
 use base::Base;
-use rustix::fs::{Mode, fstat, ftruncate, futimens};
+use rustix::fs::{Mode, ftruncate, futimens};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -59,6 +59,8 @@ pub struct Landing {
     pub stand_in: Option<Arc<File>>,
     /// Sync data and folder before saying that it landed.
     pub synced: bool,
+    /// Tell which state of which file it is then.
+    pub identified: bool,
     /// Watches the steps to disk, and may make them fail; none in ordinary use.
     pub probe: Option<Arc<dyn Probe>>,
 }
@@ -170,8 +172,8 @@ pub struct Landed {
     pub pieces: Vec<PieceValue>,
     /// How many bytes of it were taken from the base and did not have to be sent.
     pub reused: u64,
-    /// What stands on the disk now.
-    pub identity: Identity,
+    /// What stands on the disk now, if that was to be told.
+    pub identity: Option<Identity>,
 }
 
 /// Whether a landing at that name has begun and left something.
@@ -204,7 +206,20 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// Before anything was changed: see [`LandingError`].
     pub fn begin(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
-        let mut incoming = Self::unhashed(folder, path, landing)?;
+        Self::begin_near(folder, path, landing, &mut Nearby::default())
+    }
+
+    /// As [`Incoming::begin`], in the folder that is kept if it is the one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_near(
+        folder: &'a Folder,
+        path: &SharedPath,
+        landing: Landing,
+        nearby: &mut Nearby,
+    ) -> Result<Self, LandingError> {
+        let mut incoming = Self::unhashed(folder, path, landing, nearby)?;
         let (file, probe) = (Arc::clone(&incoming.temporary.file), incoming.landing.probe.clone());
         let write = move |offset: u64, bytes: &[u8]| {
             run_step(&probe, Step::Write, || Ok(file.write_all_at(bytes, offset)?))
@@ -214,7 +229,12 @@ impl<'a> Incoming<'a> {
     }
 
     /// As [`Incoming::begin`], for what is not hashed as a whole.
-    fn unhashed(folder: &'a Folder, path: &SharedPath, landing: Landing) -> Result<Self, LandingError> {
+    fn unhashed(
+        folder: &'a Folder,
+        path: &SharedPath,
+        landing: Landing,
+        nearby: &mut Nearby,
+    ) -> Result<Self, LandingError> {
         let begin = |place: &Place<'_, '_>| {
             let old = target::look(folder, place, path, &landing)?;
             target::check_space(place.folder.as_fd(), landing.byte_count)?;
@@ -222,9 +242,9 @@ impl<'a> Incoming<'a> {
             let temporary = Temporary::open(place.folder.as_fd(), name, landing.resumable, old.is_some())?;
             Ok((old, temporary))
         };
-        let begun = folder.in_place(path, begin).map_err(|error| target::lost_folder(error, &landing));
-        let (place, (old, temporary)) = begun?;
-        let folder_inode = Inode::of(&fstat(place.folder.as_fd()).map_err(FolderError::from)?);
+        let begun = folder.in_place(path, nearby, begin);
+        let (place, (old, temporary)) = begun.map_err(|error| target::lost_folder(error, &landing))?;
+        let folder_inode = place.folder.inode()?;
         Ok(Self {
             target: folder,
             name: place.name.to_owned(),
@@ -321,8 +341,21 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// The old file is there unless the rename was reached and only syncing the folder failed.
     pub fn finish(self, byte_count: u64, digest: Option<Digest>) -> Result<Landed, LandingError> {
+        self.finish_near(byte_count, digest, &mut Nearby::default())
+    }
+
+    /// As [`Incoming::finish`], by the last look at its folder where there was one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish_near(
+        self,
+        byte_count: u64,
+        digest: Option<Digest>,
+        nearby: &mut Nearby,
+    ) -> Result<Landed, LandingError> {
         let group = vec![self.arrived(byte_count, digest)?];
-        land(group, Syncing::Each).pop().unwrap_or(Err(LandingError::HashLost))
+        arrived::land_near(group, Syncing::Each, nearby).pop().unwrap_or(Err(LandingError::HashLost))
     }
 
     /// Removes what arrived instead of keeping it.

@@ -62,6 +62,55 @@ fn a_request_sees_the_effects_of_all_earlier_ones_of_its_session() {
 }
 
 #[test]
+fn a_folder_that_was_moved_or_replaced_by_the_same_run_of_requests_is_not_taken_for_the_one_before() {
+    let server = server!().file("a/x", b"first").file("b/x", b"second").start();
+    let mut session = server.session();
+    let line = |id, request| line_of(&with_id(request, id)).into_bytes();
+    let read = |id| line(id, json!({"type": "read", "path": "a/x"}));
+    let rename = |id, from, to| line(id, json!({"type": "rename", "path": from, "to": to}));
+    let run = [
+        read(1),
+        rename(2, "a", "c"),
+        read(3),
+        small_write(4, "a/y", b"lost"),
+        rename(5, "b", "a"),
+        read(6),
+        small_write(7, "a/y", b"kept"),
+        line(8, json!({"type": "delete", "path": "a", "recursive": true})),
+        line(9, json!({"type": "mkdir", "path": "a"})),
+        read(10),
+        small_write(11, "a/z", b"third"),
+    ];
+    session.send_raw(run.concat());
+    assert_eq!(session.answer(1)["type"], "reading");
+    assert_eq!(session.payload(1).bytes, b"first");
+    assert_eq!(session.answer(2)["type"], "renamed");
+    assert_refused(&session.answer(3), "not_found");
+    assert_refused(&session.answer(4), "not_found");
+    assert_eq!(session.answer(5)["type"], "renamed");
+    assert_eq!(session.answer(6)["type"], "reading");
+    assert_eq!(session.payload(6).bytes, b"second");
+    assert_eq!(session.answer(7)["type"], "written");
+    assert_eq!(session.answer(8)["type"], "deleted");
+    assert_eq!(session.answer(9)["type"], "made");
+    assert_refused(&session.answer(10), "not_found");
+    assert_eq!(session.answer(11)["type"], "written");
+    assert_eq!(session.read_file("a/z"), b"third");
+    assert_eq!(session.listing(json!({"type": "list", "path": "c"})).1["entry_count"], 1);
+}
+
+#[test]
+fn a_folder_that_was_moved_by_another_session_is_not_taken_for_the_one_before() {
+    let server = server!().file("a/x", b"first").start();
+    let (mut session, mut other) = (server.session(), server.session());
+    for (from, to) in [("a", "b"), ("b", "a"), ("a", "c")] {
+        assert_eq!(session.read_file(&format!("{from}/x")), b"first");
+        assert_eq!(other.ask(json!({"type": "rename", "path": from, "to": to}))["type"], "renamed");
+        session.ask_refused(json!({"type": "read", "path": format!("{from}/x")}), "not_found");
+    }
+}
+
+#[test]
 fn more_requests_than_the_limit_are_not_refused_but_wait() {
     let server = server!().file("a.txt", b"hello").start();
     let mut session = server.session();

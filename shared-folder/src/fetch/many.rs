@@ -4,7 +4,7 @@ use super::gather::{Gathered, NoSupply, Source, SourceShare, Wanted, gather};
 use super::whole::{ask_whole, receive_whole};
 use super::{Fetch, FetchError, FetchTerms, Fetched, changed, fetch};
 use crate::compare::{compare, looks_same, same_digest};
-use crate::folder::{Folder, OpenFile};
+use crate::folder::{Folder, Nearby, OpenFile};
 use crate::incoming::is_begun;
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
 use crate::remote::{Cancel, Dialer, Remote, Repeat, Retry, Session, Watch};
@@ -35,7 +35,8 @@ pub fn fetch_many<Job: AsRef<Fetch>>(
 ) -> LaneEnd {
     let retry = remote.retry();
     let own = folder.without_links();
-    Lane::new(remote, Downloads { others, folder, own, watch, retry }, jobs).run()
+    let nearby = Nearby::default();
+    Lane::new(remote, Downloads { others, folder, own, nearby, watch, retry }, jobs).run()
 }
 
 struct Downloads<'a> {
@@ -43,6 +44,8 @@ struct Downloads<'a> {
     folder: &'a Folder,
     /// The same, without what links lead to.
     own: Folder,
+    /// The folder where the file before landed, for those that had come with it.
+    nearby: Nearby,
     watch: &'a dyn Watch,
     retry: Retry,
 }
@@ -79,8 +82,8 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         let (id, here) = match question {
             Question::Digest(id, here) => (id, here),
             Question::Read(id) => {
-                let watched = (self.watch, &mut self.retry);
-                return receive_whole(session, id, job.as_ref(), self.folder, watched).map(Brought::from);
+                let (here, watched) = ((self.folder, &mut self.nearby), (self.watch, &mut self.retry));
+                return receive_whole(session, id, job.as_ref(), here, watched).map(Brought::from);
             }
         };
         let found = session.found(id, Some(&job.as_ref().source), self.watch)?;

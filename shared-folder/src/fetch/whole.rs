@@ -2,7 +2,7 @@
 
 use super::payload::{Due, receive, refuse};
 use super::{Attempts, Fetch, FetchError, Fetched, Open, landing_of};
-use crate::folder::Folder;
+use crate::folder::{Folder, Nearby};
 use crate::incoming::Incoming;
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::connection::SectionBytes;
@@ -59,14 +59,15 @@ pub(super) fn receive_whole(
     session: &mut Session,
     id: u64,
     fetch: &Fetch,
-    folder: &Folder,
+    (folder, nearby): (&Folder, &mut Nearby),
     (watch, retry): (&dyn Watch, &mut Retry),
 ) -> Result<Fetched, FetchError> {
     let (reading, due) = await_whole(session, id, &fetch.source, watch)?;
+    let now = nearby.at(session.connection.receiver.arrivals());
     let byte_count = reading.byte_count.get();
     let landing = landing_of(&reading.entry, fetch.terms);
     let begun = check_version(&reading, fetch.terms.version)
-        .and_then(|()| Ok(Incoming::begin(folder, &fetch.target, landing)?));
+        .and_then(|()| Ok(Incoming::begin_near(folder, &fetch.target, landing, now)?));
     let mut incoming = match begun {
         Ok(incoming) => incoming,
         Err(error) => return Err(refuse(session, id, due, error, retry)),
@@ -74,7 +75,8 @@ pub(super) fn receive_whole(
     let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
     let end = receive(session, id, due, &mut sink, (watch, retry))?;
     check_whole(&reading, &end, fetch.terms.version)?;
-    Ok(incoming.finish(byte_count, Some(end.digest))?.into())
+    let now = nearby.at(session.connection.receiver.arrivals());
+    Ok(incoming.finish_near(byte_count, Some(end.digest), now)?.into())
 }
 
 /// Whoever was asked for one version must not begin with another.

@@ -1,8 +1,8 @@
 //! Changes of names below the folder: making folders and renaming, each by handle and synced.
 
 use super::{
-    Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, MakePermit, Permit, Place, Shape, Status, beneath,
-    is_link,
+    Folder, FolderError, FolderHandle, Inode, LOOKS_MAX, MakePermit, Nearby, Permit, Place, Shape, Status,
+    beneath, is_link,
 };
 use rustix::fd::BorrowedFd;
 use rustix::fs::{
@@ -89,7 +89,7 @@ impl Folder {
         // Where both ways are wrong, it is the first that is told.
         self.place(from)?;
         let gate = self.gate();
-        let (target, source) = self.in_place(to, |target| {
+        let (target, source) = self.in_place(to, &mut Nearby::default(), |target| {
             for _ in 0..LOOKS_MAX {
                 let source = self.place(from)?;
                 match self.rename_in((&source, target), to, replace, permit) {

@@ -128,6 +128,35 @@ fn renaming_keeps_both_ends_when_the_target_is_taken() {
 }
 
 #[test]
+fn a_folder_that_is_kept_serves_what_had_arrived_before_it_was_opened_and_nothing_later() {
+    let (place, folder) = share();
+    let (sub, away) = (place.path().join("share/sub"), place.path().join("share/away"));
+    let mut nearby = Nearby::default();
+    let length = |opened: Result<OpenFile, FolderError>| opened.map(|opened| opened.status.byte_count).ok();
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(4));
+    std::fs::rename(&sub, &away).unwrap();
+    std::fs::create_dir(&sub).unwrap();
+    std::fs::write(sub.join("b.txt"), "another").unwrap();
+    std::fs::write(sub.join("new.txt"), "it").unwrap();
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(4));
+    // What it does not have may be in another one by now.
+    assert_eq!(length(folder.open_file_near(&path("sub/new.txt"), nearby.at(1))), Some(2));
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(7));
+    std::fs::remove_dir_all(&sub).unwrap();
+    std::fs::rename(&away, &sub).unwrap();
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(2))), Some(4));
+}
+
+#[test]
+fn a_folder_that_is_kept_is_not_kept_for_whoever_may_follow_no_links() {
+    let (place, folder) = share();
+    symlink("sub", place.path().join("share/link")).unwrap();
+    let mut nearby = Nearby::default();
+    folder.open_file_near(&path("link/b.txt"), &mut nearby).unwrap();
+    assert!(folder.without_links().open_file_near(&path("link/b.txt"), &mut nearby).is_err());
+}
+
+#[test]
 fn removing_a_tree_follows_no_link_and_leaves_what_is_outside() {
     let (place, folder) = share();
     symlink(place.path(), place.path().join("share/sub/deep/up")).unwrap();

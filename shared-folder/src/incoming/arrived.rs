@@ -4,12 +4,13 @@
 use super::sync::sync_file_system;
 use super::target;
 use super::{Incoming, Landed, LandingError, Step, run_step};
-use crate::folder::{FolderError, FolderHandle, Identity, Inode, Place, Status, rename_at};
-use rustix::fs::{fstat, fsync};
+use crate::folder::{
+    FolderError, FolderHandle, Identity, Inode, Nearby, Place, Status, identity_of, rename_at,
+};
+use rustix::fs::fsync;
 use std::collections::HashMap;
 use std::io;
 use wire::digest::{Digest, PieceValue};
-use wire::path::SharedPath;
 
 /// How the data of a group goes to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +33,24 @@ pub struct Arrived<'a> {
 /// Lands them: syncs the data of all, renames them in order, syncs their folders. One result for each; one that
 /// fails takes no other with it, but those whose folder could not be synced.
 #[must_use]
-pub fn land(mut group: Vec<Arrived<'_>>, syncing: Syncing) -> Vec<Result<Landed, LandingError>> {
+pub fn land(group: Vec<Arrived<'_>>, syncing: Syncing) -> Vec<Result<Landed, LandingError>> {
+    land_near(group, syncing, &mut Nearby::default())
+}
+
+/// As [`land`]. Those that come into the same folder, one right after the other, go by one look whether it is where its path says.
+pub(super) fn land_near(
+    mut group: Vec<Arrived<'_>>,
+    syncing: Syncing,
+    nearby: &mut Nearby,
+) -> Vec<Result<Landed, LandingError>> {
     let synced = sync_data(&group, syncing);
-    let mut seen = SeenFolder::default();
     let members = group.iter_mut().zip(synced);
     let mut renamed: Vec<_> =
-        members.map(|(arrived, synced)| synced.and_then(|()| arrived.incoming.rename(&mut seen))).collect();
+        members.map(|(arrived, synced)| synced.and_then(|()| arrived.incoming.rename(nearby))).collect();
     sync_folders(&group, &mut renamed);
     let members = group.into_iter().zip(renamed);
     members.map(|(arrived, renamed)| renamed.map(|identity| arrived.landed(identity))).collect()
 }
-
-/// The folder where the file before landed, which was seen to be where its path says: those of a group that come into the same
-/// folder, one right after the other, go by one look.
-#[derive(Default)]
-struct SeenFolder(Option<(Option<SharedPath>, Inode)>);
 
 fn sync_data(group: &[Arrived<'_>], syncing: Syncing) -> Vec<Result<(), LandingError>> {
     // What does not work together is done one by one: only so it is known whose data is not on the disk.
@@ -71,7 +75,7 @@ fn sync_together(group: &[Arrived<'_>]) -> Result<(), LandingError> {
 }
 
 /// Each folder once, whatever came into it.
-fn sync_folders(group: &[Arrived<'_>], renamed: &mut [Result<Identity, LandingError>]) {
+fn sync_folders(group: &[Arrived<'_>], renamed: &mut [Result<Option<Identity>, LandingError>]) {
     let mut failures: HashMap<Inode, Option<LandingError>> = HashMap::new();
     for (Arrived { incoming, .. }, renamed) in group.iter().zip(renamed) {
         if renamed.is_ok() {
@@ -111,7 +115,7 @@ impl Arrived<'_> {
         (self.incoming.folder_inode, &self.incoming.name) == (other.folder_inode, &other.name)
     }
 
-    fn landed(self, identity: Identity) -> Landed {
+    fn landed(self, identity: Option<Identity>) -> Landed {
         let Self { incoming, byte_count, digest, pieces } = self;
         let reused = byte_count - incoming.received.min(byte_count);
         Landed { byte_count, digest, pieces, reused, identity }
@@ -133,8 +137,8 @@ impl Incoming<'_> {
         run_step(&self.landing.probe, Step::SyncFolder, || Ok(fsync(self.folder.as_fd())?))
     }
 
-    fn rename(&mut self, seen: &mut SeenFolder) -> Result<Identity, LandingError> {
-        self.rename_in_one_step(seen).inspect_err(|error| {
+    fn rename(&mut self, nearby: &mut Nearby) -> Result<Option<Identity>, LandingError> {
+        self.rename_in_one_step(nearby).inspect_err(|error| {
             if target::is_taken(error) {
                 // Nobody will continue what the name is not free for.
                 self.temporary.forget_contents();
@@ -142,9 +146,10 @@ impl Incoming<'_> {
         })
     }
 
-    fn rename_in_one_step(&mut self, seen: &mut SeenFolder) -> Result<Identity, LandingError> {
+    fn rename_in_one_step(&mut self, nearby: &mut Nearby) -> Result<Option<Identity>, LandingError> {
         let gate = self.target.gate();
-        let now = self.check_still_there(seen).map_err(|error| target::lost_folder(error, &self.landing))?;
+        let now =
+            self.check_still_there(nearby).map_err(|error| target::lost_folder(error, &self.landing))?;
         // What it replaces may be another file than at the beginning, or have been made private since.
         self.temporary.give_permissions(now.map(|now| now.permissions), self.landing.executable)?;
         let lost = |error| target::lost_folder(error, &self.landing);
@@ -155,21 +160,21 @@ impl Incoming<'_> {
         renamed.map_err(lost)?;
         drop(gate);
         self.temporary.landed();
-        Ok(crate::folder::identity_of(&self.temporary.file)?)
+        let identified = self.landing.identified.then(|| identity_of(&self.temporary.file));
+        Ok(identified.transpose()?)
     }
 
     /// Whether the folder still is where the path says, what has the target's name may still be replaced, and the
     /// temporary file is still the one that was written: otherwise `written` would not be true. Gives what it will replace.
-    fn check_still_there(&self, seen: &mut SeenFolder) -> Result<Option<Status>, LandingError> {
+    fn check_still_there(&self, nearby: &mut Nearby) -> Result<Option<Status>, LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
-        let here = (self.path.folder(), self.folder_inode);
-        if matches!(self.folder, FolderHandle::Owned(_)) && seen.0.as_ref() != Some(&here) {
-            let place = self.target.place(&self.path)?;
-            let now = fstat(place.folder.as_fd()).map_err(FolderError::from)?;
-            if Inode::of(&now) != self.folder_inode {
+        if let Some((folder, _)) = self.path.as_str().rsplit_once('/')
+            && nearby.seen_at(folder) != Some(self.folder_inode)
+        {
+            if self.target.place(&self.path)?.folder.inode()? != self.folder_inode {
                 return Err(moved());
             }
-            seen.0 = Some(here);
+            nearby.saw(folder, self.folder_inode);
         }
         let place = Place { folder: FolderHandle::Borrowed(self.folder.as_fd()), name: &self.name };
         let now = target::look(self.target, &place, &self.path, &self.landing)?;

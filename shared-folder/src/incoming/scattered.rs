@@ -6,7 +6,7 @@
 use super::{
     Arrived, Arriving, Incoming, Landed, Landing, LandingError, Offer, Proof, Step, Syncing, land, run_step,
 };
-use crate::folder::{Folder, FolderError};
+use crate::folder::{Folder, FolderError, Nearby};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -33,7 +33,7 @@ impl<'a> Scattered<'a> {
     ) -> Result<Self, LandingError> {
         let landing = Landing { byte_count: Some(proof.byte_count), ..landing };
         let attributes = (landing.modified, landing.executable == Some(true));
-        let incoming = Incoming::unhashed(folder, path, landing)?;
+        let incoming = Incoming::unhashed(folder, path, landing, &mut Nearby::default())?;
         let arriving = Arc::new(Arriving::new(path.clone(), attributes, proof));
         Ok(Self { incoming, arriving })
     }

@@ -1,6 +1,6 @@
 //! Cleaning up after crashes: temporary files that nobody will continue, partials that are too old or too many.
 
-use super::temporary::{UNKEPT_PREFIX, is_still, lock, own_prefix};
+use super::temporary::{OWN_PREFIX, UNKEPT_PREFIX, is_still, lock};
 use crate::folder::{Folder, FolderError};
 use crate::scan::Scan;
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -99,7 +99,7 @@ enum Judged {
 
 /// `None` for a file that someone is at work on, or that cannot be judged.
 fn judge(folder: &OwnedFd, name: &str) -> Option<Judged> {
-    if name.starts_with(&own_prefix()) {
+    if name.starts_with(OWN_PREFIX.as_str()) {
         // It may be between being made and being locked.
         return None;
     }

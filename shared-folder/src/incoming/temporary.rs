@@ -24,6 +24,10 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 static PROCESS: LazyLock<u64> =
     LazyLock::new(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
 
+/// How the names of this process's own files begin, other than the kept ones.
+pub(super) static OWN_PREFIX: LazyLock<String> =
+    LazyLock::new(|| format!("{RESERVED_PREFIX}{UNKEPT_PREFIX}{:016x}-", *PROCESS));
+
 /// The bits that new files do not get; the system tells them only to who changes them, but for this file of Linux.
 static UMASK: LazyLock<u32> = LazyLock::new(|| {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -77,7 +81,7 @@ impl Temporary {
         let mode = Mode::from_raw_mode(if replaces { 0o600 } else { 0o666 });
         if !kept {
             let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}{number}", own_prefix());
+            let name = format!("{}{number}", *OWN_PREFIX);
             let file = openat(folder, &name, open_flags() | OFlags::EXCL, mode).map_err(FolderError::from)?;
             lock(&file)?;
             let file = Arc::new(File::from(file));
@@ -176,11 +180,6 @@ impl Temporary {
     fn is_empty(&self) -> bool {
         fstat(&self.file).map_or(true, |stat| stat.st_size == 0)
     }
-}
-
-/// How the names of this process's own files begin, other than the kept ones.
-pub(super) fn own_prefix() -> String {
-    format!("{RESERVED_PREFIX}{UNKEPT_PREFIX}{:016x}-", *PROCESS)
 }
 
 /// The name of what is kept for a target: a hash, so that it is never too long.

@@ -372,6 +372,29 @@ fn promise_3_a_folder_that_is_moved_away_during_an_upload_takes_nothing_with_it(
 }
 
 #[test]
+fn promise_3_a_folder_that_is_kept_and_moved_away_takes_nothing_that_arrives_later() {
+    let outside = tempfile::tempdir().unwrap();
+    let (place, folder) = share();
+    let mut nearby = Nearby::default();
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    let begin = |name: &str, nearby: &mut Nearby| {
+        let begun = Incoming::begin_near(&folder, &path(name), Landing::default(), nearby);
+        begun
+            .inspect(|_| assert!(!names(&place.path().join("d")).is_empty(), "it begins where the path says"))
+    };
+    let empty = Some(Digest::of(b""));
+    let (first, second) = (begin("d/1", nearby.at(1)).unwrap(), begin("d/2", nearby.at(1)).unwrap());
+    first.finish_near(0, empty, nearby.at(1)).unwrap();
+    std::fs::rename(place.path().join("d"), outside.path().join("d")).unwrap();
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    let moved = second.finish_near(0, empty, nearby.at(2));
+    assert!(matches!(moved, Err(LandingError::Folder(FolderError::Unsteady))));
+    begin("d/3", nearby.at(2)).unwrap().finish_near(0, empty, nearby.at(2)).unwrap();
+    assert_eq!(names(&outside.path().join("d")), ["1"]);
+    assert_eq!(names(&place.path().join("d")), ["3"]);
+}
+
+#[test]
 fn a_partial_that_was_exchanged_does_not_land() {
     let (place, folder) = share();
     let bytes = content(2 * MIB, 0);

@@ -162,7 +162,9 @@ impl Rest<'_> {
     fn say(&self, landed: Result<Landed, LandingError>, ends: &mut Ends<'_>) -> Result<(), Stop> {
         let Landed { byte_count, digest, pieces, identity, .. } = landed?;
         let share = &ends.host.share;
-        share.catalogue.note(identity, &self.path, Hashed { digest, pieces: pieces.into() });
+        if let Some(identity) = identity {
+            share.catalogue.note(identity, &self.path, Hashed { digest, pieces: pieces.into() });
+        }
         let written = Written { byte_count: ByteCount::new(byte_count), digest };
         run_step(&share.probe, Step::Reply, || Ok(()))?;
         Ok(ends.sender.queue(Some(self.id), &written)?)

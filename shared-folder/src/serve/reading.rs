@@ -7,7 +7,7 @@ use super::session::Session;
 use super::share::Share;
 use crate::access::Right;
 use crate::catalogue::{Hashed, JobState, UNSTORED_BYTES_MAX, Waiting};
-use crate::folder::{FolderError, OpenFile, identity_of};
+use crate::folder::{Folder, FolderError, OpenFile, identity_of};
 use crate::hashing::BUFFER_BYTES;
 use crate::scan::entry_of;
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -90,10 +90,26 @@ impl Session<'_> {
     }
 
     pub(super) fn open(&self, path: &SharedPath) -> Result<OpenFile, Stop> {
+        self.open_by(path, |folder| folder.open_file(path))
+    }
+
+    /// As [`Session::open`], in the folder of the request before where that had come together with this one.
+    fn open_near(&mut self, path: &SharedPath) -> Result<OpenFile, Stop> {
+        let mut nearby = std::mem::take(&mut self.nearby);
+        let now = nearby.at(self.connection.receiver.arrivals());
+        let opened = self.open_by(path, |folder| folder.open_file_near(path, now));
+        self.nearby = nearby;
+        opened
+    }
+
+    fn open_by(
+        &self,
+        path: &SharedPath,
+        open: impl FnOnce(&Folder) -> Result<OpenFile, FolderError>,
+    ) -> Result<OpenFile, Stop> {
         self.check(Right::Read, Some(path))?;
-        let share = &self.host.share;
-        let opened = self.folder().open_file(path)?;
-        if share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
+        let opened = open(self.folder())?;
+        if self.host.share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
     }
 
     /// Finds a file with that content where one was seen that this guest may read, and makes sure that it still has it: that
@@ -144,7 +160,7 @@ impl Session<'_> {
         match (path, digest) {
             (Some(text), None) => {
                 let path = Share::path(text)?;
-                let opened = self.open(&path)?;
+                let opened = self.open_near(&path)?;
                 Ok((path, opened))
             }
             (None, Some(digest)) => self.open_by_digest(id, digest).map(|(path, opened, _)| (path, opened)),

@@ -8,6 +8,7 @@ use super::refusal::{End, Refusal, Stop, conclude, say_refused};
 use super::slots::Upload;
 use super::writing::may_wait;
 use crate::access::{Guest, Permit, Right};
+use crate::folder::Nearby;
 use std::sync::Arc;
 use std::time::Instant;
 use wire::codec::{DecodeError, Decoded, Message as _, MessageSet as _};
@@ -38,6 +39,8 @@ pub(super) struct Session<'a> {
     pub(super) byte_count: u64,
     /// The slot in which a large file is given, where slots are counted.
     pub(super) upload: Option<Upload>,
+    /// The folder of the request before, for those that had come with it.
+    pub(super) nearby: Nearby,
     /// Small files that arrived and are not answered yet.
     pub(super) group: Group<'a>,
     /// Requests refused since the daemon began to stop.
@@ -109,6 +112,7 @@ impl<'a> Session<'a> {
             scratch: Vec::new(),
             byte_count: 0,
             upload: None,
+            nearby: Nearby::default(),
             group: Group::with(rhythm),
             refused_stopping,
             flushed: Instant::now(),
@@ -150,6 +154,7 @@ impl<'a> Session<'a> {
             self.flushed = Instant::now();
         }
         if is_last {
+            self.nearby.forget();
             self.slot.end();
             let is_woken = std::mem::take(&mut self.is_woken);
             if !is_woken && !self.slot.awaits_request(&mut self.connection.receiver) {
@@ -223,6 +228,9 @@ impl<'a> Session<'a> {
     fn dispatch(&mut self, id: u64, request: Request) -> Result<Progress<'a>, Stop> {
         if !may_wait(&request) {
             self.land_group().map_err(Stop::End)?;
+        }
+        if may_move_folders(&request) {
+            self.nearby.forget();
         }
         let answered = match request {
             Request::Write(write) => return self.write(id, &write).map(Box::new).map(Progress::Waits),
@@ -303,6 +311,11 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// Whether a folder may be another one afterwards.
+fn may_move_folders(request: &Request) -> bool {
+    matches!(request, Request::Rename(_) | Request::Delete(_) | Request::Mkdir(_))
 }
 
 /// What STATUS and the log show of a request.

@@ -109,6 +109,7 @@ impl<'a> Session<'a> {
             resumable,
             stand_in: write.digest.filter(|_| resumable).and_then(|digest| self.stand_in(digest, byte_count)),
             synced: true,
+            identified: true,
             probe: share.probe.clone(),
         };
         let (incoming, registered) = self.begin(&path, landing)?;
@@ -137,13 +138,14 @@ impl<'a> Session<'a> {
 
     /// Where this process's own older upload holds the partial, ends that one first.
     fn begin_now(
-        &self,
+        &mut self,
         path: &SharedPath,
         landing: Landing,
     ) -> Result<(Incoming<'a>, Option<Registered<'a>>), LandingError> {
         let (share, folder) = (&self.host.share, self.folder());
         let resumable = landing.resumable;
-        let incoming = match Incoming::begin(folder, path, landing.clone()) {
+        let nearby = self.nearby.at(self.connection.receiver.arrivals());
+        let incoming = match Incoming::begin_near(folder, path, landing.clone(), nearby) {
             Err(LandingError::Busy) if share.uploads.end_older(path, &self.maker) => {
                 Incoming::begin(folder, path, landing)?
             }

@@ -96,18 +96,25 @@ pub struct Receiver {
     silent_since: Option<Instant>,
     /// What such a wait ended with; the system tells it only once.
     broken: Option<ReceiveError>,
+    arrivals: u64,
     share: Option<Share>,
 }
 
 impl Receiver {
     pub(super) fn new(stream: Arc<Stream>, patience: Duration) -> Self {
         let (buffer, unread, read_ahead) = (LineBuffer::default(), 0, usize::MAX);
-        let (timeout, silent_since, broken, share) = (None, None, None, None);
-        Self { stream, buffer, unread, read_ahead, patience, timeout, silent_since, broken, share }
+        let (timeout, silent_since, broken, arrivals, share) = (None, None, None, 0, None);
+        Self { stream, buffer, unread, read_ahead, patience, timeout, silent_since, broken, arrivals, share }
     }
 
     pub(super) fn under(&mut self, limit: &RateLimit) {
         self.share = Some(Share::of(limit));
+    }
+
+    /// How often bytes were taken from the connection: while that stays the same, all that is received had arrived before.
+    #[must_use]
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     /// The longest wait without a byte.
@@ -280,6 +287,7 @@ impl Receiver {
         }
         let count = self.stream.read(room).map_err(|error| broken(error, waiting))?;
         self.buffer.filled(count.unwrap_or_default());
+        self.arrivals += u64::from(count.is_some());
         Ok(count.map(|count| count > 0))
     }
 
@@ -351,6 +359,7 @@ impl SectionBytes<'_> {
         while came.is_none() {
             receiver.set_timeout(Wait::Section, Some(self.deadline))?;
             came = receiver.stream.read(target).map_err(|error| broken(error, Wait::Section))?;
+            receiver.arrivals += 1;
         }
         let count = came.unwrap_or_default();
         receiver.unread -= count as u64;
