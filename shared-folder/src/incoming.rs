@@ -26,7 +26,7 @@ pub use temporary::learn_umask;
 use crate::folder::{Folder, FolderError, FolderHandle, Identity, Inode, Nearby, Place, Status};
 use crate::hashing::Hashing;
 use base::Base;
-use rustix::fs::{Mode, ftruncate, futimens};
+use rustix::fs::{Mode, fstat, ftruncate, futimens};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;

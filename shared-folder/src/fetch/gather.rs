@@ -131,6 +131,8 @@ pub fn gather(
 fn landing_of(wanted: &Wanted, byte_count: u64, told: Option<(Timestamp, bool)>) -> Landing {
     let attributes = wanted.attributes.or(told);
     Landing {
+        // A peer notes the digest for its own share.
+        identified: true,
         modified: attributes.map(|attributes| attributes.0),
         executable: attributes.map(|attributes| attributes.1),
         new: wanted.new,

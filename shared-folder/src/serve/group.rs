@@ -6,7 +6,6 @@ use super::record::Begun;
 use super::refusal::{End, Stop, conclude};
 use super::sync_choice::SyncChoice;
 use super::uploads::Registered;
-use crate::catalogue::Hashed;
 use crate::incoming::{
     Arrived, Incoming, Landed, LandingError, SectionSource, Step, Syncing, land, run_step,
 };
@@ -160,11 +159,9 @@ impl Rest<'_> {
     }
 
     fn say(&self, landed: Result<Landed, LandingError>, ends: &mut Ends<'_>) -> Result<(), Stop> {
-        let Landed { byte_count, digest, pieces, identity, .. } = landed?;
-        let share = &ends.host.share;
-        if let Some(identity) = identity {
-            share.catalogue.note(identity, &self.path, Hashed { digest, pieces: pieces.into() });
-        }
+        let landed = landed?;
+        let (byte_count, digest, share) = (landed.byte_count, landed.digest, &ends.host.share);
+        share.note_landed(&self.path, landed);
         let written = Written { byte_count: ByteCount::new(byte_count), digest };
         run_step(&share.probe, Step::Reply, || Ok(()))?;
         Ok(ends.sender.queue(Some(self.id), &written)?)

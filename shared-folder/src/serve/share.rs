@@ -52,10 +52,13 @@ impl Share {
         Self { folder, strict, catalogue, rules, arriving, probe: None, uploads, waiting_files }
     }
 
-    /// Notes the digest of a file that was fetched, so that nobody has to read it for that.
+    /// Notes the digest of a file that was fetched, so that nobody has to read it for that; of one whose identity was not told,
+    /// nothing.
     pub fn note_landed(&self, path: &SharedPath, landed: Landed) {
         let Landed { identity, digest, pieces, .. } = landed;
-        self.catalogue.note(identity, path, Hashed { digest, pieces: pieces.into() });
+        if let Some(identity) = identity {
+            self.catalogue.note(identity, path, Hashed { digest, pieces: pieces.into() });
+        }
     }
 
     /// Text from outside becomes a shared path here.
