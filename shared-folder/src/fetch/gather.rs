@@ -175,7 +175,8 @@ impl Crew<'_, '_, '_> {
     /// Waits until all is done, and looks for others where a source is lost, and when it is time to.
     fn attend(&mut self, mut news: PipeReader, supply: &mut dyn Supply, cancel: &Cancel) {
         let mut lost = 0;
-        while !self.ground.is_over() && self.ground.live() > 0 {
+        // Whoever was the last may be lost already, and may yet be replaced.
+        while !self.ground.is_over() && (self.ground.live() > 0 || self.ground.nth_lost(lost).is_some()) {
             match until_news(&news, supply.next_look(), cancel) {
                 Ok(Ready::Source) => _ = news.read(&mut [0; 64]),
                 Ok(Ready::Nothing) => {

@@ -149,7 +149,9 @@ impl Receiver {
             let (waiting, deadline) = if by.is_some() {
                 (Wait::Hello, by)
             } else if self.buffer.is_empty() {
-                (Wait::Message, self.silence_end())
+                self.check_silence()?;
+                // No closer deadline than patience: to set another one for each message would cost a call of the system.
+                (Wait::Message, None)
             } else {
                 (Wait::Line, Some(*line_end.get_or_insert_with(|| Instant::now() + LINE_TIME_MAX)))
             };
@@ -192,7 +194,7 @@ impl Receiver {
         }
         self.silent_since.get_or_insert_with(Instant::now);
         let has_come = !pause.is_zero() && self.has_come_within(pause);
-        has_come || self.silence_end().is_some_and(|end| end <= Instant::now())
+        has_come || self.check_silence().is_err()
     }
 
     /// Gives back what memory is not needed while nothing comes; gives the moment at which that has lasted too long.
@@ -210,6 +212,11 @@ impl Receiver {
                 true
             }
         }
+    }
+
+    fn check_silence(&self) -> Result<(), ReceiveError> {
+        let is_over = self.silence_end().is_some_and(|end| end <= Instant::now());
+        if is_over { Err(ReceiveError::TimedOut(Wait::Message)) } else { Ok(()) }
     }
 
     fn silence_end(&self) -> Option<Instant> {
