@@ -3,19 +3,29 @@
 //! It must not know what is logged, and no line that it writes has a line end inside.
 
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use env_logger::fmt::Formatter;
+use env_logger::fmt::style::{AnsiColor, Style};
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Record};
+use serde::Serialize;
 
 use crate::error_output::{ErrorOutput, LossLine};
 use crate::escape::for_log;
 use crate::log_flood::Bounded;
+
+/// Most lines fit.
+const LINE_BYTES_USUAL: usize = 256;
+/// That of the logger for this level.
+const INFO_STYLE: Style = AnsiColor::Green.on_default();
+/// Whether the log of this process has colours.
+static HAS_COLOURS: AtomicBool = AtomicBool::new(false);
 
 /// The target of access lines, for `RUST_LOG`: one for each request, however many there are.
 pub(crate) const ACCESS_TARGET: &str = "access";
@@ -71,7 +81,9 @@ pub fn start_daemon_logging(verbosity: Verbosity, program: &'static str, format:
     let mut builder = Builder::new();
     let output = ErrorOutput::telling_losses_with(loss_line(program, format));
     // Through a writer of ours the logger does not see whether there is a terminal.
-    builder.write_style(AutoStream::choice(&io::stderr()).into()).target(Target::Pipe(Box::new(output)));
+    let colours = AutoStream::choice(&io::stderr());
+    HAS_COLOURS.store(colours != ColorChoice::Never, Ordering::Relaxed);
+    builder.write_style(colours.into()).target(Target::Pipe(Box::new(output)));
     start(builder, verbosity, program, format);
 }
 
@@ -110,13 +122,27 @@ impl Verbosity {
     }
 }
 
-/// Writes one event of a daemon with fields of its own as a JSON line, beside `time`, `level` (info), `program` and
-/// `message`. A closed or full standard error is no error.
-pub fn write_event(program: &str, message: &str, fields: &[(&str, serde_json::Value)]) {
-    let mut line = json_fields(SystemTime::now(), Level::Info, program, message);
-    line.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    // One write is one line.
-    let _ = ErrorOutput.write_all(format!("{}\n", serde_json::Value::Object(line)).as_bytes());
+/// Writes a line of a daemon's log at the level info, past the logger: there is one for each request, and the logger would take
+/// more time than the rest of a small one. Looks as the logger's own lines do. A closed or full standard error is no error.
+pub(crate) fn write_text_event(write: impl FnOnce(&mut String) -> fmt::Result) {
+    let style = if HAS_COLOURS.load(Ordering::Relaxed) { INFO_STYLE } else { Style::new() };
+    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    let mut line = String::with_capacity(LINE_BYTES_USUAL);
+    let written = write!(line, "{time} {style}INFO {style:#} ").and_then(|()| write(&mut line));
+    if written.is_ok() {
+        line.push('\n');
+        // One write is one line.
+        let _ = ErrorOutput.write_all(line.as_bytes());
+    }
+}
+
+/// As [`write_text_event`], as JSON: `event` with its own `time`, `level`, `program` and `message`.
+pub(crate) fn write_json_event(event: &impl Serialize) {
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    if serde_json::to_writer(&mut line, event).is_ok() {
+        line.push(b'\n');
+        let _ = ErrorOutput.write_all(&line);
+    }
 }
 
 /// What a line about lost lines looks like.

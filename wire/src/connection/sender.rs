@@ -18,6 +18,8 @@ use thiserror::Error;
 
 /// Lines are gathered up to this many bytes before they are sent without being asked to.
 const GATHER_BYTES: usize = 64 * 1024;
+/// Room for most answers at once: lines that grow byte by byte would be moved again and again.
+const GATHER_BYTES_FIRST: usize = 1024;
 /// Bytes read at a time from a file that cannot be sent straight from the page cache.
 const COPY_BYTES: usize = 256 * 1024;
 
@@ -83,7 +85,7 @@ impl Sender {
     /// # Errors
     /// See [`SendError`].
     pub fn queue<M: Message>(&mut self, id: Option<u64>, message: &M) -> Result<(), SendError> {
-        codec::encode(id, message, &mut self.gathered);
+        codec::encode(id, message, self.room());
         self.flush_if_large()
     }
 
@@ -92,7 +94,7 @@ impl Sender {
     /// # Errors
     /// See [`SendError`].
     pub fn queue_any<Set: MessageSet>(&mut self, id: Option<u64>, message: &Set) -> Result<(), SendError> {
-        message.encode_body(id, &mut self.gathered);
+        message.encode_body(id, self.room());
         self.flush_if_large()
     }
 
@@ -101,7 +103,7 @@ impl Sender {
     /// # Errors
     /// See [`SendError`].
     pub fn send<M: Message>(&mut self, id: Option<u64>, message: &M) -> Result<(), SendError> {
-        codec::encode(id, message, &mut self.gathered);
+        codec::encode(id, message, self.room());
         self.flush()
     }
 
@@ -237,7 +239,15 @@ impl Sender {
 
     fn announce(&mut self, id: u64, offset: u64, byte_count: u64) {
         let section = Section { offset: ByteCount::new(offset), byte_count: ByteCount::new(byte_count) };
-        codec::encode(Some(id), &section, &mut self.gathered);
+        codec::encode(Some(id), &section, self.room());
+    }
+
+    /// Where the next line goes.
+    fn room(&mut self) -> &mut Vec<u8> {
+        if self.gathered.capacity() == 0 {
+            self.gathered.reserve(GATHER_BYTES_FIRST);
+        }
+        &mut self.gathered
     }
 
     fn flush_if_large(&mut self) -> Result<(), SendError> {
