@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
 
-say "Building the release programs (the first time takes a minute or two)"
+say "Building the release programs (the first time takes some minutes)"
 cargo build --release --locked --quiet -p ioe-server -p ioe-client -p mactella-peer
 bin="$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release"
 

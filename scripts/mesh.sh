@@ -26,7 +26,7 @@ esac
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
 
-say "Building mactella-peer (the first time takes a minute or two)"
+say "Building mactella-peer (the first time takes some minutes)"
 cd "$here"
 cargo build --release --locked --quiet -p mactella-peer
 bin="$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release"

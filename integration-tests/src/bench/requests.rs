@@ -32,8 +32,10 @@ pub(crate) fn run(bench: &Bench) -> Table {
         has_first_line: false,
     };
     let time = bench.sizes.load_time;
-    let title =
-        format!("requests: one after the other on each connection, for {time:?}; the client is one thread");
+    let title = format!(
+        "requests: one after the other on each connection, for {time:?}; the client is one thread; nginx is asked by HEAD and \
+         GET and logs nothing, ioe logs each request (-q: none)"
+    );
     Table::of_rows("requests", title, &unit, &rows)
 }
 

@@ -304,11 +304,11 @@ fn shares(sources: &[SourceShare], (first, byte_count): (&str, u64)) -> Vec<(Str
     sources.iter().map(|share| (share.address.to_string(), share.byte_count)).collect()
 }
 
-/// Whoever cannot be trusted is named in any case, whoever did not have the file only to who wants to know.
+/// Whoever cannot be trusted or reached is named in any case, whoever did not have the file only to who wants to know.
 fn tell_lost(report: &crate::render::Report, path: &str, sources: &[SourceShare]) {
     for share in sources {
         let (address, Some(fault)) = (&share.address, &share.fault) else { continue };
-        if share.is_false {
+        if share.is_false || share.is_unreachable {
             report.note(format_args!("warning: {path} is not taken from {address}: {fault}"));
         } else {
             log::info!("{path} is not taken from {address}: {fault}");

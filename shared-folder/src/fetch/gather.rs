@@ -65,6 +65,8 @@ pub struct SourceShare {
     pub fault: Option<String>,
     /// Whether that is because it is not who it should be, or gave what is not the file.
     pub is_false: bool,
+    /// Whether that is because nobody could be spoken to there.
+    pub is_unreachable: bool,
 }
 
 /// What a fetch from several sources came to.

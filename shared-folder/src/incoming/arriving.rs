@@ -18,7 +18,7 @@ const OFFERED_MAX: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct ArrivingFiles(Arc<Mutex<Vec<Arc<Arriving>>>>);
 
-/// The place of one fetch among them: what arrives is found from [`Offer::begin`] until the offer is dropped.
+/// The place of one fetch among them: what arrives is found from its beginning until the offer is dropped.
 #[derive(Debug)]
 pub struct Offer {
     files: ArrivingFiles,

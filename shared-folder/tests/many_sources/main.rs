@@ -106,6 +106,25 @@ fn a_source_that_has_it_elsewhere_is_asked_by_digest_and_one_without_it_is_left_
 }
 
 #[test]
+fn one_that_has_something_else_at_the_path_is_left_out_for_that_and_not_blamed() {
+    let bytes = content(24 * MIB, 0);
+    let mut changed = bytes.clone();
+    changed[5] ^= 1;
+    let (holder, other) = (Holder::with(&bytes), Holder::with(&changed));
+    // Whether several answers are under way when the first one comes is a matter of chance.
+    for _ in 0..8 {
+        let here = Here::new();
+        let gathered = here.gather(&bytes, &[holder.address(), other.address()]);
+        gathered.fetched.unwrap();
+        let [whole, none] = gathered.sources.as_slice() else { panic!("{:?}", gathered.sources) };
+        assert!(whole.fault.is_none() && none.byte_count == 0, "{none:?}");
+        let fault = none.fault.as_deref().unwrap_or_default();
+        assert!(!none.is_false && !fault.contains("protocol"), "{fault}");
+        assert_eq!(here.landed(), bytes);
+    }
+}
+
+#[test]
 fn one_that_dies_and_one_that_stands_still_hold_nobody_up() {
     let (bytes, here) = (content(48 * MIB, 0), Here::new());
     let holders = holders(3, &bytes);

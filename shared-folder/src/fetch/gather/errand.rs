@@ -83,7 +83,7 @@ impl<'a, 'b> Errand<'a, 'b> {
     pub(super) fn run(mut self) {
         loop {
             let Err(fault) = self.work() else { break };
-            self.asked.clear();
+            self.leave_unanswered();
             let is_settled = std::mem::take(&mut self.arriving.is_settled);
             let filled = std::mem::take(&mut self.arriving.filled) as u64;
             self.ground.release(self.number, filled, is_settled);
@@ -98,6 +98,16 @@ impl<'a, 'b> Errand<'a, 'b> {
                 _ => {}
             }
         }
+    }
+
+    /// Gives up what was asked for behind what failed. Its answers would come all the same, so the session ends with it.
+    fn leave_unanswered(&mut self) {
+        if !self.asked.is_empty()
+            && let Ok(session) = self.remote.session_in_use(true)
+        {
+            let _ = session.broken(RemoteError::Closed);
+        }
+        self.asked.clear();
     }
 
     /// What may be done about it; the error itself where it is nothing.

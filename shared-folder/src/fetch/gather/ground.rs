@@ -386,7 +386,12 @@ impl Known {
     fn share(&self) -> SourceShare {
         let fault = self.fault.as_ref().map(ToString::to_string);
         let is_false = self.fault.as_ref().is_some_and(is_lie);
-        SourceShare { address: self.address.clone(), byte_count: self.byte_count, fault, is_false }
+        let was_unheard = |fault: &FetchError| {
+            matches!(fault, FetchError::Remote(RemoteError::Dial(_) | RemoteError::Opening { .. }))
+        };
+        let is_unreachable = self.byte_count == 0 && self.fault.as_ref().is_some_and(was_unheard);
+        let (address, byte_count) = (self.address.clone(), self.byte_count);
+        SourceShare { address, byte_count, fault, is_false, is_unreachable }
     }
 }
 
