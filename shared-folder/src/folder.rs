@@ -23,6 +23,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
@@ -37,13 +38,20 @@ pub type Permit<'a> = &'a dyn Fn(bool) -> Result<(), FolderError>;
 /// Says whether a folder of that path may be made.
 pub type MakePermit<'a> = &'a dyn Fn(&SharedPath) -> Result<(), FolderError>;
 
+/// What all handles of a share pass one after the other, and how often something moved meanwhile.
+#[derive(Debug, Default)]
+struct Gate {
+    lock: Mutex<()>,
+    moves: AtomicU64,
+}
+
 /// An open directory, and what lies in it that is not shared.
 #[derive(Debug)]
 pub struct Folder {
     root: Arc<OwnedFd>,
     /// The program's own state folder, where it lies inside the share.
     hidden: Option<Hidden>,
-    gate: Arc<Mutex<()>>,
+    gate: Arc<Gate>,
     /// Its name when it was opened: for watching only, never for opening.
     opened_as: PathBuf,
     links: Links,
@@ -280,7 +288,8 @@ impl Folder {
     ) -> Result<Place<'folder, 'path>, FolderError> {
         let Some((folder, name)) = path.as_str().rsplit_once('/') else { return self.place(path) };
         let open = || self.open_below(folder).map_err(not_on_the_way);
-        Ok(Place { folder: FolderHandle::Shared(nearby.folder(folder, self.links, open)?), name })
+        let kept = nearby.folder(folder, (self.links, self.moves()), open)?;
+        Ok(Place { folder: FolderHandle::Shared(kept), name })
     }
 
     /// Lets `act` do something in the folder that `path` lies in. A folder that was removed meanwhile is not the one
@@ -353,7 +362,18 @@ impl Folder {
     /// Held between the last look at a name and what is done to it, so that no other landing, renaming or removal of
     /// this process comes between them.
     pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gate.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often names of folders may have moved or gone by this process: while that stays the same, a folder that was opened
+    /// is where its path said, as far as this process knows. Nothing moves while somebody holds the gate.
+    pub(crate) fn moves(&self) -> u64 {
+        self.gate.moves.load(Ordering::SeqCst)
+    }
+
+    /// To be called by whoever moves or removes a name, with the gate held.
+    fn moved(&self) {
+        self.gate.moves.fetch_add(1, Ordering::SeqCst);
     }
 
     fn open_file_in(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<OpenFile, FolderError> {

@@ -101,6 +101,7 @@ impl Folder {
             }
             Err(FolderError::Unsteady)
         })?;
+        self.moved();
         drop(gate);
         Ok(Renamed { source: source.folder, target: target.folder })
     }

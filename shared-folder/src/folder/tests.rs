@@ -2,6 +2,7 @@
 
 use super::*;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
 
 /// Whatever stands there may be changed.
 const ANYTHING: Permit<'static> = &|_| Ok(());
@@ -131,7 +132,7 @@ fn renaming_keeps_both_ends_when_the_target_is_taken() {
 fn a_folder_that_is_kept_serves_what_had_arrived_before_it_was_opened_and_nothing_later() {
     let (place, folder) = share();
     let (sub, away) = (place.path().join("share/sub"), place.path().join("share/away"));
-    let mut nearby = Nearby::default();
+    let mut nearby = Nearby::keeping_for(Duration::MAX);
     let length = |opened: Result<OpenFile, FolderError>| opened.map(|opened| opened.status.byte_count).ok();
     assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(4));
     std::fs::rename(&sub, &away).unwrap();
@@ -148,10 +149,31 @@ fn a_folder_that_is_kept_serves_what_had_arrived_before_it_was_opened_and_nothin
 }
 
 #[test]
+fn promise_3_a_folder_that_is_kept_is_opened_anew_once_something_was_renamed_or_removed_and_soon_in_any_case()
+{
+    let (place, folder) = share();
+    let sub = place.path().join("share/sub");
+    let mut nearby = Nearby::keeping_for(Duration::MAX);
+    let length = |opened: Result<OpenFile, FolderError>| opened.map(|opened| opened.status.byte_count).ok();
+    for name in ["private", "again"] {
+        assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(4));
+        folder.rename(&path("sub"), &path(name), false, ANYTHING).unwrap().sync().unwrap();
+        assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), None);
+        std::fs::create_dir(&sub).unwrap();
+        std::fs::write(sub.join("b.txt"), "four").unwrap();
+    }
+    // By hand, nobody is told.
+    let mut nearby = Nearby::keeping_for(Duration::ZERO);
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), Some(4));
+    std::fs::rename(&sub, place.path().join("elsewhere")).unwrap();
+    assert_eq!(length(folder.open_file_near(&path("sub/b.txt"), nearby.at(1))), None);
+}
+
+#[test]
 fn a_folder_that_is_kept_is_not_kept_for_whoever_may_follow_no_links() {
     let (place, folder) = share();
     symlink("sub", place.path().join("share/link")).unwrap();
-    let mut nearby = Nearby::default();
+    let mut nearby = Nearby::keeping_for(Duration::MAX);
     folder.open_file_near(&path("link/b.txt"), &mut nearby).unwrap();
     assert!(folder.without_links().open_file_near(&path("link/b.txt"), &mut nearby).is_err());
 }

@@ -168,13 +168,14 @@ impl Incoming<'_> {
     /// temporary file is still the one that was written: otherwise `written` would not be true. Gives what it will replace.
     fn check_still_there(&self, nearby: &mut Nearby) -> Result<Option<Status>, LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
+        let moves = self.target.moves();
         if let Some((folder, _)) = self.path.as_str().rsplit_once('/')
-            && nearby.seen_at(folder) != Some(self.folder_inode)
+            && !nearby.has_seen(folder, self.folder_inode, moves)
         {
             if self.target.place(&self.path)?.folder.inode()? != self.folder_inode {
                 return Err(moved());
             }
-            nearby.saw(folder, self.folder_inode);
+            nearby.saw(folder, self.folder_inode, moves);
         }
         let place = Place { folder: FolderHandle::Borrowed(self.folder.as_fd()), name: &self.name };
         let now = target::look(self.target, &place, &self.path, &self.landing)?;

@@ -375,7 +375,7 @@ fn promise_3_a_folder_that_is_moved_away_during_an_upload_takes_nothing_with_it(
 fn promise_3_a_folder_that_is_kept_and_moved_away_takes_nothing_that_arrives_later() {
     let outside = tempfile::tempdir().unwrap();
     let (place, folder) = share();
-    let mut nearby = Nearby::default();
+    let mut nearby = Nearby::keeping_for(Duration::MAX);
     std::fs::create_dir(place.path().join("d")).unwrap();
     let begin = |name: &str, nearby: &mut Nearby| {
         let begun = Incoming::begin_near(&folder, &path(name), Landing::default(), nearby);

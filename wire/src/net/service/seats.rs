@@ -46,16 +46,18 @@ impl Seat<'_> {
         WAIT_MAX
     }
 
-    /// Leaves; whether nobody is left.
+    /// Leaves; whether nobody is left. Of several who leave at once, exactly one is told so.
     pub(super) fn was_last(self) -> bool {
-        // Those who were too many look in for a moment and count, which costs one look more at worst.
-        self.0.load(Ordering::SeqCst) <= 1
+        let count = self.0;
+        std::mem::forget(self);
+        count.fetch_sub(1, Ordering::SeqCst) == 1
     }
 }
 
+/// In one step: whoever finds no seat is never counted.
 fn enter(count: &AtomicUsize, max: usize) -> Option<Seat<'_>> {
-    let seat = Seat(count);
-    (count.fetch_add(1, Ordering::SeqCst) < max).then_some(seat)
+    let one_more = |taken| (taken < max).then_some(taken + 1);
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok().map(|_| Seat(count))
 }
 
 impl Drop for Seat<'_> {

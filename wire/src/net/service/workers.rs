@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::net::{Door, Wake};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -29,8 +29,10 @@ pub(super) struct Workers<S: Serve> {
     door: Door,
     slots: Arc<Slots>,
     parking: Parking<Task<S::Kept>>,
-    /// Sessions that were ready and taken, so far.
-    taken: AtomicU64,
+    /// How often a thread was done with a session for now, so far.
+    done: AtomicU64,
+    /// Threads that were started for whoever is ready, and do not run yet.
+    starting: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     watch: Watch,
 }
@@ -63,10 +65,11 @@ impl<S: Serve> Workers<S> {
     /// # Errors
     /// When the process has no descriptor or thread left.
     pub(super) fn start(serve: Arc<S>, door: Door, slots: Arc<Slots>) -> io::Result<Arc<Self>> {
-        let (is_busy, knows_end, is_over, taken, threads) = Default::default();
+        let (is_busy, knows_end, is_over) = Default::default();
+        let (done, starting, threads) = Default::default();
         let watch = Watch { called: Wake::new()?, is_busy, knows_end, is_over };
         let parking = Parking::new()?;
-        let workers = Arc::new(Self { serve, door, slots, parking, taken, threads, watch });
+        let workers = Arc::new(Self { serve, door, slots, parking, done, starting, threads, watch });
         let started = (0..STANDING_BY_MAX).try_for_each(|_| workers.spawn(None));
         let watching = Arc::clone(&workers);
         match started.and_then(|()| workers.start_thread("watch-sessions", move || watching.keep_watch())) {
@@ -98,6 +101,7 @@ impl<S: Serve> Workers<S> {
         let mut next = first;
         while let Some(task) = next.or_else(|| self.next()) {
             next = self.run(task);
+            self.done.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -105,7 +109,6 @@ impl<S: Serve> Workers<S> {
     fn next(&self) -> Option<Task<S::Kept>> {
         let standing = self.slots.seats().stand_by()?;
         let task = self.parking.next()?;
-        self.taken.fetch_add(1, Ordering::Relaxed);
         if standing.was_last() && !self.watch.is_busy.swap(true, Ordering::SeqCst) {
             self.watch.called.call();
         }
@@ -183,18 +186,18 @@ impl<S: Serve> Workers<S> {
         next_end
     }
 
-    /// Starts threads where nobody came for those who are ready since the last look.
+    /// Starts threads where nobody has come for those who are ready.
     fn relieve(self: &Arc<Self>, relief: &mut Relief) {
-        let taken = self.taken.load(Ordering::Relaxed);
         let stands_by = self.slots.seats().somebody_stands_by();
-        let is_held_up = !stands_by && taken == relief.taken && self.parking.has_ready();
-        relief.taken = taken;
-        relief.threads = if is_held_up { (relief.threads * 2).max(1) } else { 0 };
+        let look = Look {
+            stands_by,
+            is_somebody_ready: !stands_by && self.parking.has_ready(),
+            are_starting: self.starting.load(Ordering::SeqCst) > 0,
+            done: self.done.load(Ordering::Relaxed),
+        };
         // Where none can be started, those who are ready go on waiting for those that there are.
-        let _ = (0..relief.threads).try_for_each(|_| self.spawn(None));
-        relief.calm_looks = if stands_by { relief.calm_looks + 1 } else { 0 };
-        if relief.calm_looks >= CALM_LOOKS {
-            relief.calm_looks = 0;
+        let _ = (0..relief.threads_wanted(&look)).try_for_each(|_| self.spawn(None));
+        if relief.is_calm() {
             self.watch.is_busy.store(false, Ordering::SeqCst);
             let is_busy = !self.slots.seats().somebody_stands_by();
             self.watch.is_busy.fetch_or(is_busy, Ordering::SeqCst);
@@ -210,7 +213,12 @@ impl<S: Serve> Workers<S> {
 
     fn spawn(self: &Arc<Self>, first: Option<Task<S::Kept>>) -> io::Result<()> {
         let workers = Arc::clone(self);
-        self.start_thread("worker", move || workers.work(first))
+        self.starting.fetch_add(1, Ordering::SeqCst);
+        let work = move || {
+            workers.starting.fetch_sub(1, Ordering::SeqCst);
+            workers.work(first);
+        };
+        self.start_thread("worker", work).inspect_err(|_| _ = self.starting.fetch_sub(1, Ordering::SeqCst))
     }
 
     fn start_thread(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -224,12 +232,99 @@ impl<S: Serve> Workers<S> {
     }
 }
 
-/// What the one that keeps watch remembers from one look to the next.
+/// What the one that keeps watch sees at a moment.
+struct Look {
+    stands_by: bool,
+    is_somebody_ready: bool,
+    are_starting: bool,
+    /// How often a thread was done with a session, so far.
+    done: u64,
+}
+
+/// What it remembers from one look to the next.
 #[derive(Default)]
 struct Relief {
-    /// How many were taken at the last look.
-    taken: u64,
-    /// How many threads it started then.
+    done: u64,
+    /// How many threads it started when it last started some.
     threads: usize,
     calm_looks: u32,
+}
+
+impl Relief {
+    /// Threads are held up where somebody is ready and none of them was done with anything since the last look: then twice as
+    /// many are started as the last time, once those do run; as long as sessions go on, half as many the next time.
+    fn threads_wanted(&mut self, look: &Look) -> usize {
+        let goes_on = std::mem::replace(&mut self.done, look.done) != look.done;
+        self.calm_looks = if look.stands_by { self.calm_looks + 1 } else { 0 };
+        if look.stands_by || goes_on {
+            self.threads /= 2;
+            return 0;
+        }
+        if !look.is_somebody_ready || look.are_starting {
+            return 0;
+        }
+        self.threads = (self.threads * 2).max(1);
+        self.threads
+    }
+
+    /// Whether threads have stood by for so long that nobody needs to look.
+    fn is_calm(&mut self) -> bool {
+        let is_calm = self.calm_looks >= CALM_LOOKS;
+        if is_calm {
+            self.calm_looks = 0;
+        }
+        is_calm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody is ready, and nobody stands by.
+    fn look(done: u64, are_starting: bool) -> Look {
+        Look { stands_by: false, is_somebody_ready: true, are_starting, done }
+    }
+
+    #[test]
+    fn while_nothing_is_done_twice_as_many_threads_are_started_each_time_the_last_ones_run() {
+        let mut relief = Relief { done: 7, ..Relief::default() };
+        let wanted: Vec<_> = [false, false, true, true, false]
+            .map(|are_starting| relief.threads_wanted(&look(7, are_starting)))
+            .into();
+        assert_eq!(wanted, [1, 2, 0, 0, 4]);
+    }
+
+    #[test]
+    fn where_sessions_go_on_or_nobody_is_ready_none_is_started() {
+        let mut relief = Relief::default();
+        assert_eq!([1, 2, 3, 4].map(|done| relief.threads_wanted(&look(done, false))), [0; 4]);
+        let nobody = Look { is_somebody_ready: false, ..look(4, false) };
+        assert_eq!(relief.threads_wanted(&nobody), 0);
+        assert_eq!(relief.threads_wanted(&look(4, false)), 1);
+    }
+
+    #[test]
+    fn one_that_goes_on_among_many_that_do_not_slows_the_relief_and_does_not_begin_it_anew() {
+        let mut relief = Relief::default();
+        let wanted: usize = (0..40).map(|number| relief.threads_wanted(&look(number / 4, false))).sum();
+        assert!(wanted > 100, "{wanted}");
+    }
+
+    #[test]
+    fn it_is_calm_when_threads_stood_by_at_so_many_looks_without_a_break() {
+        let mut relief = Relief::default();
+        let stands_by = Look { stands_by: true, ..look(0, false) };
+        for _ in 1..CALM_LOOKS {
+            relief.threads_wanted(&stands_by);
+        }
+        assert!(!relief.is_calm());
+        relief.threads_wanted(&look(0, false));
+        relief.threads_wanted(&stands_by);
+        assert!(!relief.is_calm());
+        for _ in 1..CALM_LOOKS {
+            relief.threads_wanted(&stands_by);
+        }
+        assert!(relief.is_calm() && !relief.is_calm());
+    }
 }
