@@ -83,6 +83,12 @@ impl LineBuffer {
         }
     }
 
+    /// How much memory it has.
+    #[cfg(test)]
+    pub(crate) fn byte_count_reserved(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Room for the next bytes, at most `wanted` of it; empty only when a full line's worth is held.
     pub fn room(&mut self, wanted: usize) -> &mut [u8] {
         if self.held.start > 0 {

@@ -392,3 +392,59 @@ impl SectionBytes<'_> {
 fn broken(error: io::Error, waiting: Wait) -> ReceiveError {
     if is_timeout(&error) { ReceiveError::TimedOut(waiting) } else { ReceiveError::Lost(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Connection;
+    use super::*;
+    use crate::message::Request;
+    use socket2::SockRef;
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn sockets() -> (TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dialled = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (dialled, Connection::new(listener.accept().unwrap().0, LONG).unwrap())
+    }
+
+    #[test]
+    fn silence_counts_from_the_first_wait_in_vain_to_the_next_message() {
+        let (mut dialled, mut accepted) = sockets();
+        let receiver = &mut accepted.receiver;
+        assert!(receiver.rests().is_none() && !receiver.comes_within(Duration::ZERO));
+        let end = receiver.rests().unwrap();
+        assert!(!receiver.comes_within(Duration::from_millis(1)) && receiver.rests() == Some(end));
+        dialled.write_all(b"{\"v\":1,\"type\":\"bye\",\"id\":1}\n").unwrap();
+        assert!(receiver.comes_within(LONG));
+        assert!(matches!(receiver.message::<Request>(), Ok(Some(_))));
+        assert!(receiver.rests().is_none());
+        // As long ago as patience lasts: what waits is told without another wait.
+        receiver.silent_since = Instant::now().checked_sub(LONG);
+        assert!(receiver.comes_within(Duration::ZERO));
+        assert!(matches!(receiver.message::<Request>(), Err(ReceiveError::TimedOut(Wait::Message))));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_while_it_is_waited_for_is_told_of_as_broken() {
+        let (dialled, mut accepted) = sockets();
+        SockRef::from(&dialled).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(dialled);
+        assert!(accepted.receiver.comes_within(LONG));
+        assert!(matches!(accepted.receiver.message::<Request>(), Err(ReceiveError::Lost(_))));
+    }
+
+    #[test]
+    fn a_receiver_at_rest_holds_no_memory_but_for_what_was_not_taken() {
+        let (mut dialled, mut accepted) = sockets();
+        dialled.write_all(b"{\"v\":1,\"type\":\"bye\",\"id\":1}\n{").unwrap();
+        assert!(accepted.receiver.comes_within(LONG) && accepted.receiver.message::<Request>().is_ok());
+        accepted.receiver.rests();
+        assert!(accepted.receiver.comes_within(Duration::ZERO), "half a line is there");
+        accepted.receiver.buffer.discard(u64::MAX);
+        accepted.receiver.rests();
+        assert_eq!(accepted.receiver.buffer.byte_count_reserved(), 0);
+    }
+}
