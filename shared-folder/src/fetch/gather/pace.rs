@@ -25,6 +25,10 @@ impl Pace {
 
     /// So many bytes have come.
     pub(super) fn moved(&mut self, byte_count: u32, now: Duration) {
+        if self.bytes == 0.0 && self.rate.is_none() {
+            // Before its first bytes a source may have to hash a whole file: that says nothing about its speed.
+            self.begin(now);
+        }
         self.bytes += f64::from(byte_count);
         let elapsed = now.saturating_sub(self.since);
         if elapsed < SLICE {
@@ -62,10 +66,21 @@ mod tests {
         let mut pace = Pace::default();
         pace.begin(moment(0));
         assert_eq!(pace.rate(moment(50), true), None);
-        pace.moved(1_000_000, moment(100));
+        pace.moved(1, moment(0));
+        pace.moved(999_999, moment(100));
         assert_eq!(pace.rate(moment(100), true), Some(10_000_000.0));
         pace.moved(200_000, moment(200));
         assert_eq!(pace.rate(moment(200), true), Some(6_000_000.0));
+    }
+
+    #[test]
+    fn who_had_to_prepare_before_the_first_bytes_is_not_slow_for_that() {
+        let mut pace = Pace::default();
+        pace.begin(moment(0));
+        pace.moved(1_000, moment(3_000));
+        assert_eq!(pace.rate(moment(3_050), true), None);
+        pace.moved(999_000, moment(3_100));
+        assert_eq!(pace.rate(moment(3_100), true), Some(10_000_000.0));
     }
 
     #[test]
@@ -74,7 +89,8 @@ mod tests {
         pace.begin(moment(0));
         assert!(pace.rate(moment(10_000), true).unwrap() < 10_000.0);
         assert_eq!(pace.rate(moment(10_000), false), None);
-        pace.moved(9_000_000, moment(100));
+        pace.moved(1, moment(0));
+        pace.moved(8_999_999, moment(100));
         assert!(pace.rate(moment(60_000), true).unwrap() < 10_000.0);
         assert_eq!(pace.rate(moment(60_000), false), Some(90_000_000.0));
     }
