@@ -6,6 +6,7 @@
 mod beneath;
 mod change;
 mod error;
+mod gate;
 mod hidden;
 mod nearby;
 mod remove;
@@ -16,6 +17,7 @@ pub use error::FolderError;
 pub use nearby::Nearby;
 
 use beneath::{open_beneath, open_for_status, open_without_links};
+use gate::Gate;
 use hidden::Hidden;
 use nearby::OpenFolder;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,8 +25,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use wire::path::SharedPath;
 use wire::timestamp::Timestamp;
 
@@ -37,13 +38,6 @@ pub type Permit<'a> = &'a dyn Fn(bool) -> Result<(), FolderError>;
 
 /// Says whether a folder of that path may be made.
 pub type MakePermit<'a> = &'a dyn Fn(&SharedPath) -> Result<(), FolderError>;
-
-/// What all handles of a share pass one after the other, and how often something moved meanwhile.
-#[derive(Debug, Default)]
-struct Gate {
-    lock: Mutex<()>,
-    moves: AtomicU64,
-}
 
 /// An open directory, and what lies in it that is not shared.
 #[derive(Debug)]
@@ -359,21 +353,14 @@ impl Folder {
         self.links == Links::Lead
     }
 
-    /// Held between the last look at a name and what is done to it, so that no other landing, renaming or removal of
-    /// this process comes between them.
+    /// Held between the last look at a name and what is done to it.
     pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gate.pass()
     }
 
-    /// How often names of folders may have moved or gone by this process: while that stays the same, a folder that was opened
-    /// is where its path said, as far as this process knows. Nothing moves while somebody holds the gate.
+    /// See [`Gate::moves`].
     pub(crate) fn moves(&self) -> u64 {
-        self.gate.moves.load(Ordering::SeqCst)
-    }
-
-    /// To be called by whoever moves or removes a name, with the gate held.
-    fn moved(&self) {
-        self.gate.moves.fetch_add(1, Ordering::SeqCst);
+        self.gate.moves()
     }
 
     fn open_file_in(&self, place: &Place<'_, '_>, path: &SharedPath) -> Result<OpenFile, FolderError> {

@@ -101,7 +101,7 @@ impl Folder {
             }
             Err(FolderError::Unsteady)
         })?;
-        self.moved();
+        self.gate.moved();
         drop(gate);
         Ok(Renamed { source: source.folder, target: target.folder })
     }
