@@ -100,15 +100,16 @@ fn small_files_that_wait_for_each_other_never_use_up_the_descriptors() {
 #[test]
 fn a_server_without_threads_serves_those_it_has_and_recovers() {
     let Some(launcher) = privilege::as_user_without_processes() else { return };
-    // One session and two threads more than a server has that serves nobody.
+    // Three threads more than a server has that serves nobody: whoever opens needs one for a moment.
     let idle = server!().start();
     idle.wait_until_quiet();
     let limit = format!("ulimit -u {}", idle.thread_count() + 3);
     let server = server!().launched_by(launcher).after_shell(&limit).file("a.txt", b"hello").start();
     let mut first = server.session();
     first.assert_works();
-    let crowd: Vec<Session> = (0..50).filter_map(|_| welcomed(&server)).collect();
-    assert!(crowd.len() <= 2, "{} are served by two threads", crowd.len());
+    let mut crowd: Vec<Session> = (0..50).filter_map(|_| welcomed(&server)).collect();
+    // Whoever found one needs none while it rests, and is served again by those that stand by.
+    crowd.iter_mut().for_each(Session::assert_works);
     // Nobody waits in a loop for a thread.
     server.wait_until_quiet();
     let used = server.process().processor_time();
