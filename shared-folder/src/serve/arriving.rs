@@ -57,18 +57,6 @@ impl Session<'_> {
     ) -> Result<(), Stop> {
         let byte_count: u64 = runs.iter().map(|run| run.1).sum();
         self.take_slot(id, byte_count, format!("read {}", arriving.path()))?;
-        let sent = self.send_in_slot(id, (arriving, file), (runs, is_part));
-        self.upload = None;
-        sent
-    }
-
-    fn send_in_slot(
-        &mut self,
-        id: u64,
-        (arriving, file): (&Arriving, &File),
-        (runs, is_part): (&[Run], bool),
-    ) -> Result<(), Stop> {
-        let byte_count: u64 = runs.iter().map(|run| run.1).sum();
         let (byte_count, digest) = (ByteCount::new(byte_count), arriving.proof().digest);
         let sent = is_part.then(|| runs.iter().map(|run| range(run.0, run.1)).collect());
         let reading =

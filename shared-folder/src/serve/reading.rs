@@ -47,12 +47,10 @@ impl Session<'_> {
             Some(ranges) => merge(ranges, file_bytes).iter().map(|run| run.1).sum(),
         };
         self.take_slot(id, byte_count, format!("read {path}"))?;
-        let answered = match &read.ranges {
+        match &read.ranges {
             None => self.read_whole(id, &path, &opened, known),
             Some(ranges) => self.read_ranges(id, &path, &opened, (ranges, known)),
-        };
-        self.upload = None;
-        answered
+        }
     }
 
     pub(super) fn pieces(&mut self, id: u64, pieces: &Pieces) -> Result<(), Stop> {

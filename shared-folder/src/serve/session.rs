@@ -194,6 +194,8 @@ impl<'a> Session<'a> {
         let result =
             if is_stopping { self.refuse_stopping(id, &message) } else { self.dispatch(id, message) };
         begun.byte_count = self.byte_count;
+        // Whatever came of it, somebody else may have the slot.
+        self.upload = None;
         let said = match result {
             Ok(Progress::Waits(waiting)) => return self.join_group(*waiting, begun),
             Ok(Progress::Answered) => Ok(()),
