@@ -17,7 +17,7 @@ mod temporary;
 pub use arrived::{Arrived, Syncing, land};
 pub use arriving::{Arriving, ArrivingFiles, Offer};
 pub use proof::Proof;
-pub use scattered::Scattered;
+pub use scattered::{Came, Scattered};
 pub(crate) use steps::run_step;
 pub use steps::{Probe, Step};
 pub use sweep::{PARTIAL_AGE_MAX, PARTIAL_BYTES_MAX, SweepReport, sweep};

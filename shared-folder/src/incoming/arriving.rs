@@ -160,15 +160,15 @@ impl Arriving {
         (there.missing, there.received)
     }
 
-    /// A piece was verified and is in the file; so many bytes of it were received.
-    pub(super) fn note(&self, piece: usize, received: u64) {
+    /// A piece was verified and is in the file; so many bytes of it were received. Whether it is noted for the first time.
+    pub(super) fn note(&self, piece: usize, received: u64) -> bool {
         let mut there = self.there();
-        if let Some(is_there) = there.pieces.get_mut(piece)
-            && !std::mem::replace(is_there, true)
-        {
+        let is_first = there.pieces.get_mut(piece).is_some_and(|is_there| !std::mem::replace(is_there, true));
+        if is_first {
             there.missing -= 1;
             there.received += received;
         }
+        is_first
     }
 
     /// Lets others read it from `file`.

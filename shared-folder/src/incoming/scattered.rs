@@ -13,6 +13,17 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use wire::path::SharedPath;
 
+/// What became of a piece that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// It is in the file now.
+    First,
+    /// It had been there already.
+    Again,
+    /// These bytes are not that piece; nothing was stored.
+    Wrong,
+}
+
 /// A file on its way to its name, in pieces.
 #[derive(Debug)]
 pub struct Scattered<'a> {
@@ -89,17 +100,17 @@ impl<'a> Scattered<'a> {
         self.arriving.missing()
     }
 
-    /// Stores one piece that was received; false if these bytes are not that piece, and then nothing is stored.
+    /// Stores one piece that was received, if it is that piece.
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn piece(&self, piece: usize, bytes: &[u8]) -> Result<bool, LandingError> {
+    pub fn piece(&self, piece: usize, bytes: &[u8]) -> Result<Came, LandingError> {
         if !self.proof().has(piece, bytes) {
-            return Ok(false);
+            return Ok(Came::Wrong);
         }
         self.store(piece, bytes)?;
-        self.arriving.note(piece, bytes.len() as u64);
-        Ok(true)
+        let is_first = self.arriving.note(piece, bytes.len() as u64);
+        Ok(if is_first { Came::First } else { Came::Again })
     }
 
     /// Gives the file its attributes, syncs, renames, syncs the folder.
@@ -172,9 +183,9 @@ mod tests {
             let bytes = content(byte_count, 0);
             let scattered = begin(&folder, &bytes);
             for piece in scattered.missing().into_iter().rev() {
-                assert!(!scattered.piece(piece, b"something else").unwrap());
+                assert_eq!(scattered.piece(piece, b"something else").unwrap(), Came::Wrong);
                 let end = bytes.len().min((piece + 1) * MIB);
-                assert!(scattered.piece(piece, &bytes[piece * MIB..end]).unwrap());
+                assert_eq!(scattered.piece(piece, &bytes[piece * MIB..end]).unwrap(), Came::First);
             }
             let landed = scattered.finish().unwrap();
             assert_eq!((landed.digest, landed.reused), (Digest::of(&bytes), 0));
@@ -189,9 +200,10 @@ mod tests {
         let folder = Folder::open(place.path()).unwrap();
         let bytes = content(2 * MIB, 0);
         let scattered = begin(&folder, &bytes);
-        assert!(!scattered.piece(1, &bytes[..MIB]).unwrap());
-        assert!(!scattered.piece(7, &bytes[..MIB]).unwrap());
-        assert!(scattered.piece(0, &bytes[..MIB]).unwrap());
+        assert_eq!(scattered.piece(1, &bytes[..MIB]).unwrap(), Came::Wrong);
+        assert_eq!(scattered.piece(7, &bytes[..MIB]).unwrap(), Came::Wrong);
+        assert_eq!(scattered.piece(0, &bytes[..MIB]).unwrap(), Came::First);
+        assert_eq!(scattered.piece(0, &bytes[..MIB]).unwrap(), Came::Again);
         assert_eq!(scattered.missing(), [1]);
         assert!(matches!(scattered.finish(), Err(LandingError::WrongLength { .. })));
         assert!(!place.path().join("a").exists());
@@ -206,15 +218,15 @@ mod tests {
         old[MIB..2 * MIB].copy_from_slice(&bytes[MIB..2 * MIB]);
         std::fs::write(place.path().join("a"), &old).unwrap();
         let scattered = begin(&folder, &bytes);
-        assert!(scattered.piece(3, &bytes[3 * MIB..4 * MIB]).unwrap());
-        assert!(scattered.piece(5, &bytes[5 * MIB..]).unwrap());
+        assert_eq!(scattered.piece(3, &bytes[3 * MIB..4 * MIB]).unwrap(), Came::First);
+        assert_eq!(scattered.piece(5, &bytes[5 * MIB..]).unwrap(), Came::First);
         drop(scattered);
         assert_eq!(std::fs::read(place.path().join("a")).unwrap(), old, "nothing has landed");
         let scattered = begin(&folder, &bytes);
         scattered.find(&mut |_, _| true).unwrap();
         assert_eq!(scattered.missing(), [0, 2, 4]);
         for piece in [0, 2, 4] {
-            assert!(scattered.piece(piece, &bytes[piece * MIB..(piece + 1) * MIB]).unwrap());
+            assert_eq!(scattered.piece(piece, &bytes[piece * MIB..(piece + 1) * MIB]).unwrap(), Came::First);
         }
         let landed = scattered.finish().unwrap();
         assert_eq!((landed.digest, landed.reused), (Digest::of(&bytes), 2 * MIB as u64 + 9));
@@ -237,16 +249,16 @@ mod tests {
         let (files, bytes) = (ArrivingFiles::default(), content(3 * MIB + 9, 0));
         let offer = files.offer();
         let scattered = begin(&folder, &bytes);
-        assert!(scattered.piece(1, &bytes[MIB..2 * MIB]).unwrap());
+        assert_eq!(scattered.piece(1, &bytes[MIB..2 * MIB]).unwrap(), Came::First);
         scattered.offer(&offer);
         let found = files.find(Digest::of(&bytes), |_| true).unwrap();
-        assert!(scattered.piece(3, &bytes[3 * MIB..]).unwrap());
+        assert_eq!(scattered.piece(3, &bytes[3 * MIB..]).unwrap(), Came::First);
         assert_eq!(found.runs(), [1..2, 3..4]);
         let mut there = vec![0; 9];
         found.file().unwrap().read_exact_at(&mut there, 3 * MIB as u64).unwrap();
         assert_eq!(there, bytes[3 * MIB..]);
         for piece in [0, 2] {
-            assert!(scattered.piece(piece, &bytes[piece * MIB..(piece + 1) * MIB]).unwrap());
+            assert_eq!(scattered.piece(piece, &bytes[piece * MIB..(piece + 1) * MIB]).unwrap(), Came::First);
         }
         scattered.finish().unwrap();
         let mut whole = vec![0; bytes.len()];

@@ -6,7 +6,7 @@ use super::board::{Board, Next, Use};
 use super::{Gathered, SourceShare, Wanted, landing_of};
 use crate::fetch::FetchError;
 use crate::folder::Folder;
-use crate::incoming::{LandingError, Proof, Scattered};
+use crate::incoming::{Came, LandingError, Proof, Scattered};
 use crate::remote::{Cancel, RemoteError, There, Watch};
 use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -228,16 +228,13 @@ impl<'a> Ground<'a> {
         let scattered = self.landing.get_or_init(|| scattered);
         let first = self.wanted.offer.as_ref().map_or(0, |offer| offer.first_piece(count));
         let mut board = Board::new(count, &missing).beginning_at(first);
-        let is_new = missing.contains(&place) && scattered.piece(place, last)?;
+        let came = scattered.piece(place, last)?;
+        if came == Came::First {
+            board.done(number, place);
+        }
         let mut state = self.state();
+        self.count(&mut state, number, (came, last.len() as u64));
         if matches!(state.phase, Phase::Landing) {
-            if is_new {
-                board.done(number, place);
-                state.credit(number, last.len() as u64);
-                self.watch.moved(last.len() as u64);
-            } else {
-                state.surplus += last.len() as u64;
-            }
             let is_done = board.is_done();
             state.phase = Phase::Open(board);
             drop(state);
@@ -310,25 +307,31 @@ impl<'a> Ground<'a> {
     /// Takes a whole piece; false if these bytes are not that piece.
     pub(super) fn piece(&self, number: usize, piece: usize, bytes: &[u8]) -> Result<bool, LandingError> {
         let Some(landing) = self.landing.get() else { return Ok(false) };
-        if !landing.piece(piece, bytes)? {
-            self.state().surplus += bytes.len() as u64;
+        let came = landing.piece(piece, bytes)?;
+        let mut state = self.state();
+        // Though all may be over by now: it is kept.
+        self.count(&mut state, number, (came, bytes.len() as u64));
+        if came == Came::Wrong {
             return Ok(false);
         }
-        let mut state = self.state();
         let Phase::Open(board) = &mut state.phase else { return Ok(true) };
-        let is_first = board.done(number, piece);
+        board.done(number, piece);
         let is_done = board.is_done();
-        if is_first {
-            state.credit(number, bytes.len() as u64);
-            self.watch.moved(bytes.len() as u64);
-        } else {
-            state.surplus += bytes.len() as u64;
-        }
         drop(state);
         if is_done {
             self.end();
         }
         Ok(true)
+    }
+
+    /// Counts what came: to the credit of who brought it first, or as brought in vain.
+    fn count(&self, state: &mut Shared, number: usize, (came, byte_count): (Came, u64)) {
+        if came == Came::First {
+            state.credit(number, byte_count);
+            self.watch.moved(byte_count);
+        } else {
+            state.surplus += byte_count;
+        }
     }
 
     /// What was under way at the source does not come; `byte_count` bytes of a piece had. With `is_settled` only because
