@@ -10,11 +10,13 @@ mod gate;
 mod hidden;
 mod nearby;
 mod remove;
+mod status;
 
 pub use change::Renamed;
 pub(crate) use change::rename_at;
 pub use error::FolderError;
 pub use nearby::Nearby;
+pub use status::{Identity, Inode, Shape, Status};
 
 use beneath::{open_beneath, open_for_status, open_without_links};
 use gate::Gate;
@@ -27,7 +29,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard};
 use wire::path::SharedPath;
-use wire::timestamp::Timestamp;
 
 /// How often one name is looked at again because it became something else between two calls. Exceeded: `Unsteady`.
 pub(crate) const LOOKS_MAX: usize = 64;
@@ -65,65 +66,6 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
-}
-
-/// A file's place on its device: what a name leads to, whatever the name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Inode {
-    /// The device's number.
-    pub device: u64,
-    /// The number on it.
-    pub number: u64,
-}
-
-/// One state of one file: another state has another identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// Which file.
-    pub inode: Inode,
-    /// Its length, in bytes.
-    pub byte_count: u64,
-    /// When its content changed: seconds and nanoseconds since 1970.
-    pub modified: (i64, u32),
-    /// When its content or attributes changed, by the kernel's own clock.
-    pub changed: (i64, u32),
-}
-
-impl Identity {
-    /// Whether the content is the same as far as times can tell. A file that was renamed, deleted or linked
-    /// meanwhile has another `changed`, but the same content: who reads it goes on with it.
-    #[must_use]
-    pub fn has_content_of(&self, other: &Self) -> bool {
-        (self.inode, self.byte_count, self.modified) == (other.inode, other.byte_count, other.modified)
-    }
-}
-
-/// What a name leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// A regular file.
-    File,
-    /// A folder.
-    Folder,
-    /// A FIFO, socket or device: never opened.
-    Special,
-}
-
-/// What is known of a file or folder without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
-    /// File, folder or neither.
-    pub shape: Shape,
-    /// Bytes of content; 0 for a folder.
-    pub byte_count: u64,
-    /// When the content last changed.
-    pub modified: Timestamp,
-    /// Whether its owner may run it; false for a folder.
-    pub executable: bool,
-    /// Which state of which file this is.
-    pub identity: Identity,
-    /// The permission bits, without setuid, setgid and sticky.
-    pub(crate) permissions: u32,
 }
 
 /// A file opened for reading.
@@ -200,6 +142,12 @@ impl Folder {
     /// When nothing is there, or the way leads outside.
     pub fn status(&self, path: &SharedPath) -> Result<Status, FolderError> {
         let place = self.place(path)?;
+        self.status_in(&place, path).map(|(status, _)| status)
+    }
+
+    /// As [`Folder::status`], in the folder that is kept if it is the one.
+    pub(crate) fn status_near(&self, path: &SharedPath, nearby: &mut Nearby) -> Result<Status, FolderError> {
+        let place = self.place_near(path, nearby)?;
         self.status_in(&place, path).map(|(status, _)| status)
     }
 
@@ -446,34 +394,6 @@ impl FolderHandle<'_> {
     }
 }
 
-impl Inode {
-    pub(crate) fn of(stat: &Stat) -> Self {
-        Self { device: stat.st_dev, number: stat.st_ino }
-    }
-}
-
-impl Status {
-    pub(crate) fn of(stat: &Stat) -> Self {
-        let shape = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Shape::File,
-            FileType::Directory => Shape::Folder,
-            _ => Shape::Special,
-        };
-        let is_file = shape == Shape::File;
-        let byte_count = if is_file { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
-        let modified = (stat.st_mtime, nanoseconds(stat.st_mtime_nsec));
-        let changed = (stat.st_ctime, nanoseconds(stat.st_ctime_nsec));
-        Self {
-            shape,
-            byte_count,
-            modified: Timestamp::from_unix(modified.0, modified.1),
-            executable: is_file && stat.st_mode & 0o100 != 0,
-            identity: Identity { inode: Inode::of(stat), byte_count, modified, changed },
-            permissions: stat.st_mode & 0o777,
-        }
-    }
-}
-
 /// Whether it is a link; not what it leads to.
 pub(crate) fn is_link(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
@@ -481,10 +401,6 @@ pub(crate) fn is_link(stat: &Stat) -> bool {
 
 fn missing_folder(error: FolderError) -> FolderError {
     if matches!(error, FolderError::NotFound) { FolderError::NoFolder } else { error }
-}
-
-fn nanoseconds(number: impl TryInto<u32>) -> u32 {
-    number.try_into().unwrap_or(0)
 }
 
 /// Where the way to a name is blocked by a file or turns in circles, the name does not exist.

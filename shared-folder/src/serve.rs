@@ -16,6 +16,7 @@ mod pulse;
 mod refusal;
 mod uploads;
 mod share;
+mod hot;
 mod record;
 
 pub use record::{Observe, Outcome, RequestRecord};

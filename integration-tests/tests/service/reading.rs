@@ -38,6 +38,51 @@ fn a_whole_file_arrives_byte_for_byte_at_every_length_around_a_piece() {
 }
 
 #[test]
+fn a_file_that_is_asked_for_again_and_again_is_always_the_one_that_is_there_now() {
+    let server = server!().file("folder/note", "first").start();
+    let (share, mut session) = (server.scratch().share(), server.session());
+    let mut assert_read = |content: &str| {
+        for _ in 0..4 {
+            let (reading, payload) = session.read(json!({"type": "read", "path": "folder/note"}));
+            assert_eq!(payload.bytes, content.as_bytes());
+            assert_eq!(reading["file_digest"], digest(content.as_bytes()));
+            assert_eq!(payload.end["digest"], digest(content.as_bytes()));
+        }
+    };
+    let note = share.join("folder/note");
+    let times = File::open(&note).unwrap().metadata().unwrap().modified().unwrap();
+    assert_read("first");
+    // In place, as long as before and no newer.
+    let file = File::options().write(true).open(&note).unwrap();
+    file.write_all_at(b"other", 0).unwrap();
+    file.set_modified(times).unwrap();
+    assert_read("other");
+    std::fs::write(share.join("new"), "third").unwrap();
+    std::fs::rename(share.join("new"), &note).unwrap();
+    assert_read("third");
+    std::fs::rename(share.join("folder"), share.join("elsewhere")).unwrap();
+    server.scratch().put("folder/note", "fourth");
+    assert_read("fourth");
+    std::fs::write(&note, "").unwrap();
+    assert_read("");
+    std::fs::remove_file(&note).unwrap();
+    session.ask_refused(json!({"type": "read", "path": "folder/note"}), "not_found");
+    std::fs::create_dir(&note).unwrap();
+    session.ask_refused(json!({"type": "read", "path": "folder/note"}), "not_a_file");
+}
+
+#[test]
+fn a_file_that_is_asked_for_again_and_again_is_refused_where_another_version_is_wanted() {
+    let server = server!().file("note", "here").start();
+    let mut session = server.session();
+    for _ in 0..4 {
+        assert_eq!(session.read_file("note"), b"here");
+        let wanted = json!({"type": "read", "path": "note", "if_digest": digest(b"there")});
+        session.ask_refused(wanted, "changed");
+    }
+}
+
+#[test]
 fn sections_cover_the_file_from_its_start_without_a_gap() {
     let content = bytes("sections", 3 * PIECE_BYTES + 5);
     let server = server!().file("file", &content).start();

@@ -82,7 +82,10 @@ fn what_is_denied_is_denied_to_the_next_request_of_a_session_that_runs() {
     let [anna, ben] = two_guests(&server);
     let (mut denied, mut other) = (anna.session(&server), ben.session(&server));
     let read = json!({"type": "read", "path": "team/secret/x.txt"});
-    assert_eq!(denied.read_file("team/secret/x.txt"), b"secret");
+    // As often as it takes to be one of those that are kept open.
+    for _ in 0..4 {
+        assert_eq!(denied.read_file("team/secret/x.txt"), b"secret");
+    }
     // An upload that runs is judged again when it has arrived.
     let begun = begin_large(&mut denied, "team/secret/new.txt", 3, &json!({"byte_count": null}));
     manage(&server, &["deny", "anna", "all", "--below", "team/secret"]);

@@ -1,5 +1,6 @@
 //! READ and pieces: from page cache to socket, with the digest known beforehand or computed beside.
 
+use super::hot::HotFile;
 use super::listing::both_named;
 use super::pulse::Pulse;
 use super::refusal::{Refusal, Stop};
@@ -7,12 +8,13 @@ use super::session::Session;
 use super::share::Share;
 use crate::access::Right;
 use crate::catalogue::{Hashed, JobState, UNSTORED_BYTES_MAX, Waiting};
-use crate::folder::{Folder, FolderError, OpenFile, identity_of};
+use crate::folder::{Folder, FolderError, Nearby, OpenFile, Status, identity_of};
 use crate::hashing::BUFFER_BYTES;
 use crate::scan::entry_of;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, scope};
 use wire::digest::{Digest, PieceHasher, PieceValue};
@@ -29,12 +31,15 @@ pub(super) type Run = (u64, u64);
 
 impl Session<'_> {
     pub(super) fn read(&mut self, id: u64, read: &Read) -> Result<(), Stop> {
+        if let Some((hot, status)) = self.find_hot(read) {
+            return self.answer_small(id, (hot.path(), &status), hot.digest());
+        }
         let (path, opened) = match self.named(id, read.path.as_deref(), read.digest) {
             Ok(named) => named,
             Err(missing) => return self.read_arriving(id, read, missing),
         };
         if read.ranges.is_none() && opened.status.byte_count <= UNSTORED_BYTES_MAX {
-            return self.read_small(id, &path, &opened, read.if_digest);
+            return self.read_small(id, &path, opened, read.if_digest);
         }
         let known = match read.if_digest {
             Some(_) => Some(self.hash(id, &opened, &path)?),
@@ -91,15 +96,6 @@ impl Session<'_> {
         self.open_by(path, |folder| folder.open_file(path))
     }
 
-    /// As [`Session::open`], in the folder of the request before where that had come together with this one.
-    fn open_near(&mut self, path: &SharedPath) -> Result<OpenFile, Stop> {
-        let mut nearby = std::mem::take(&mut self.nearby);
-        let now = nearby.at(self.connection.receiver.arrivals());
-        let opened = self.open_by(path, |folder| folder.open_file_near(path, now));
-        self.nearby = nearby;
-        opened
-    }
-
     fn open_by(
         &self,
         path: &SharedPath,
@@ -108,6 +104,18 @@ impl Session<'_> {
         self.check(Right::Read, Some(path))?;
         let opened = open(self.folder())?;
         if self.host.share.shares(path.name()) { Ok(opened) } else { Err(FolderError::NotFound.into()) }
+    }
+
+    /// As [`Session::open`], in the folder of the request before where that had come together with this one.
+    fn open_near(&mut self, path: &SharedPath) -> Result<OpenFile, Stop> {
+        self.near(|session, nearby| session.open_by(path, |folder| folder.open_file_near(path, nearby)))
+    }
+
+    fn near<T>(&mut self, look: impl FnOnce(&Self, &mut Nearby) -> T) -> T {
+        let mut nearby = std::mem::take(&mut self.nearby);
+        let found = look(self, nearby.at(self.connection.receiver.arrivals()));
+        self.nearby = nearby;
+        found
     }
 
     /// Finds a file with that content where one was seen that this guest may read, and makes sure that it still has it: that
@@ -166,20 +174,44 @@ impl Session<'_> {
         }
     }
 
+    /// The small file that is asked for, now in the session's buffer, if it was asked for again and again. Whatever is not plain goes
+    /// the usual way.
+    fn find_hot(&mut self, read: &Read) -> Option<(Arc<HotFile>, Status)> {
+        let share = &self.host.share;
+        let path = read.path.as_deref().filter(|_| read.digest.is_none() && read.ranges.is_none())?;
+        let hot = share.hot.find(path).filter(|hot| share.shares(hot.path().name()))?;
+        self.check(Right::Read, Some(hot.path())).ok()?;
+        check_version(read.if_digest, Some(hot.digest())).ok()?;
+        let status = self.near(|session, nearby| session.folder().status_near(hot.path(), nearby)).ok()?;
+        hot.is_still(&status.identity, &mut self.scratch).then_some((hot, status))
+    }
+
     /// A small file: one read, one hash, everything gathered into one send with its neighbours.
     fn read_small(
         &mut self,
         id: u64,
         path: &SharedPath,
-        opened: &OpenFile,
+        opened: OpenFile,
         if_digest: Option<Digest>,
     ) -> Result<(), Stop> {
-        self.load(opened)?;
+        self.load(&opened)?;
         let digest = Digest::of(&self.scratch);
         check_version(if_digest, Some(digest))?;
+        self.answer_small(id, (path, &opened.status), digest)?;
+        self.host.share.hot.was_read(path, opened, (&self.scratch, digest));
+        Ok(())
+    }
+
+    /// Sends what is in the session's buffer.
+    fn answer_small(
+        &mut self,
+        id: u64,
+        (path, status): (&SharedPath, &Status),
+        digest: Digest,
+    ) -> Result<(), Stop> {
         let byte_count = ByteCount::new(self.scratch.len() as u64);
         let sender = &mut self.connection.sender;
-        let entry = entry_of(path, &opened.status);
+        let entry = entry_of(path, status);
         sender.queue(Some(id), &Reading { entry, byte_count, ranges: None, file_digest: Some(digest) })?;
         if !self.scratch.is_empty() {
             sender.section(id, 0, &self.scratch)?;

@@ -1,5 +1,6 @@
 //! What is served, under which rules.
 
+use super::hot::HotFiles;
 use super::refusal::Refusal;
 use super::uploads::Uploads;
 use crate::catalogue::{Catalogue, Hashed};
@@ -38,6 +39,7 @@ pub struct Share {
     /// Watches the steps to disk; none in ordinary use.
     pub probe: Option<Arc<dyn Probe>>,
     pub(super) uploads: Uploads,
+    pub(super) hot: HotFiles,
     /// Small files of all sessions that arrived and wait to land.
     pub(super) waiting_files: AtomicUsize,
 }
@@ -46,10 +48,10 @@ impl Share {
     /// A folder with its digests, under these rules.
     #[must_use]
     pub fn new(folder: Folder, catalogue: Catalogue, rules: Rules) -> Self {
-        let (uploads, waiting_files) = (Uploads::default(), AtomicUsize::default());
+        let (uploads, waiting_files, hot) = (Uploads::default(), AtomicUsize::default(), HotFiles::default());
         let strict = folder.without_links();
         let arriving = ArrivingFiles::default();
-        Self { folder, strict, catalogue, rules, arriving, probe: None, uploads, waiting_files }
+        Self { folder, strict, catalogue, rules, arriving, probe: None, uploads, hot, waiting_files }
     }
 
     /// Notes the digest of a file that was fetched, so that nobody has to read it for that; of one whose identity was not told,

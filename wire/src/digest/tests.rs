@@ -103,3 +103,13 @@ proptest! {
         prop_assert_eq!(digest_in_chunks(&bytes, chunk).0, Digest::of(&bytes));
     }
 }
+
+#[test]
+fn the_text_of_a_digest_is_that_of_blake3_for_every_digit() {
+    for first in 0..=u8::MAX {
+        let bytes = std::array::from_fn(|index| first.wrapping_add(u8::try_from(index).unwrap() * 8));
+        let text = Digest(bytes).to_string();
+        assert_eq!(text, blake3::Hash::from_bytes(bytes).to_hex().as_str());
+        assert_eq!(Digest::from_hex(&text), Some(Digest(bytes)));
+    }
+}
