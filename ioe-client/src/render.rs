@@ -4,8 +4,10 @@
 
 mod bars;
 mod json;
+mod sum;
 
 pub(crate) use bars::Bars;
+pub(crate) use sum::Sum;
 
 use crate::failure::{Code, Failure};
 use json::{ChangeLine, ConnectLine, RehearsalLine, SourceObject, StatLine, TopicLine, TransferLine};
@@ -191,6 +193,13 @@ impl Report {
             self.output.line(format_args!("{word} {}, {size}{kept}", Escaped(to)));
         } else {
             self.output.line(format_args!("{word} {} as {}, {size}{kept}", Escaped(from), Escaped(to)));
+        }
+    }
+
+    /// All files of a command are done, as far as they will be. JSON has no summaries.
+    pub(crate) fn summed_up(&self, sum: &Sum) {
+        if let Some(line) = sum.line().filter(|_| !self.style.is_json) {
+            self.output.line(line);
         }
     }
 

@@ -32,6 +32,23 @@ fn names_that_could_not_be_listed_are_counted_on_standard_error() {
 }
 
 #[test]
+fn several_files_end_with_their_sum_and_one_file_or_json_has_none() {
+    let server = server!().file("folder/a", b"12345").file("folder/b", b"678").start();
+    let run = |command: &str, options: &[&str]| {
+        let client = client!(server.scratch(), server.address());
+        client.options(options).run(&[command]).expect_done().text().to_owned()
+    };
+    let last = |text: String| text.lines().last().unwrap().to_owned();
+    assert!(last(run("READ -r folder", &[])).starts_with("2 files, 8 B in "));
+    assert_eq!(last(run("READ -r folder", &[])), "2 files, 8 B, all of it was there");
+    std::fs::write(server.scratch().local().join("folder/b"), b"9").unwrap();
+    assert!(last(run("WRITE -r folder", &[])).starts_with("2 files, 6 B, 1 B of it moved in "));
+    assert!(run("READ folder/a", &[]).starts_with("received "));
+    assert_eq!(run("READ folder/a", &[]).lines().count(), 1);
+    assert_eq!(run("READ -r folder", &["--json"]).lines().count(), 2);
+}
+
+#[test]
 fn an_unknown_command_is_not_recognized() {
     let server = server!().start();
     let outcome = client!(server.scratch(), server.address()).run(&["DANCE now"]).expect_code(2);

@@ -8,7 +8,7 @@ use crate::command::ReadTerms;
 use crate::failure::{Code, Failure, not_connected};
 use crate::local::{self, Target, joined};
 use crate::pattern::Pattern;
-use crate::render::Transferred;
+use crate::render::{Sum, Transferred};
 use crate::transfers::{Done, Item, Work, transfer};
 use program::typed::quote;
 use shared_folder::fetch::{
@@ -254,7 +254,11 @@ impl Batch {
             byte_count: fetch.entry.byte_count.get(),
             what: fetch,
         });
+        let mut sum = Sum::begin();
         let mut on_done = |done: Done<Fetch, FetchOutcome>| {
+            if let Ok(Brought { fetched, .. }) = &done.outcome {
+                sum.add(fetched.byte_count, fetched.reused);
+            }
             let print = || report_one(report, (&place, first.as_deref()), done, failures);
             match &bars {
                 Some(bars) => bars.around(print),
@@ -263,6 +267,7 @@ impl Batch {
         };
         let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &others, folder, jobs, watch);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        report.summed_up(&sum);
         if left > 0 {
             report.note(format_args!("files that were not tried or not completed: {left}"));
         }

@@ -6,7 +6,7 @@ use crate::command::WriteTerms;
 use crate::failure::{Code, Failure, not_connected};
 use crate::local::{self, Below, ITEMS_MAX, joined, too_many};
 use crate::pattern::Pattern;
-use crate::render::{Report, Transferred};
+use crate::render::{Report, Sum, Transferred};
 use crate::transfers::{Done, Item, Work, transfer};
 use program::typed::quote;
 use shared_folder::remote::{Repeat, Unwatched, Watch};
@@ -311,7 +311,11 @@ impl Batch {
             let name = local::shown(&what.source);
             Item { what, name, byte_count }
         });
+        let mut sum = Sum::begin();
         let mut on_done = |done: Done<Outgoing, SendOutcome>| {
+            if let Ok(sent) = &done.outcome {
+                sum.add(sent.byte_count, sent.reused);
+            }
             let print = || report_one(report, done, failures);
             match &bars {
                 Some(bars) => bars.around(print),
@@ -320,6 +324,7 @@ impl Batch {
         };
         let work: Work<'_, _, _> = &|remote, jobs| send_many(remote, jobs, watch);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        report.summed_up(&sum);
         if left > 0 {
             report.note(format_args!("files that were not tried or not completed: {left}"));
         }
