@@ -175,7 +175,7 @@ impl Report {
             sources.into_iter().map(|(address, byte_count)| SourceObject { address, byte_count }).collect()
         });
         if self.style.is_json {
-            let (digest, seconds) = (digest.to_string(), time.as_secs_f64());
+            let (digest, seconds) = (digest.to_string(), quantity::seconds(time));
             let resumed_from = reused;
             let line =
                 TransferLine { command, path, local, byte_count, digest, resumed_from, seconds, sources };

@@ -150,7 +150,7 @@ impl<'a> Report<'a> {
                 .iter()
                 .map(|(address, byte_count)| SourceObject { address, byte_count: *byte_count })
                 .collect();
-            let (digest, seconds) = (digest.to_string(), time.as_secs_f64());
+            let (digest, seconds) = (digest.to_string(), quantity::seconds(*time));
             let command = "get";
             let line = GetLine { command, path, local, byte_count, digest, resumed_from, seconds, sources };
             return self.sink.result(&json_line(&line));

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::escape::for_log;
 use crate::logging::{ACCESS_TARGET, write_json_event, write_text_event};
+use crate::quantity;
 
 /// Writes access lines to standard error, where the log goes.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +111,7 @@ impl<'a> JsonLine<'a> {
             command: request.command,
             path: for_log(request.path),
             bytes: request.byte_count,
-            duration: request.duration.as_secs_f64(),
+            duration: quantity::seconds(request.duration),
             outcome: request.outcome,
         }
     }

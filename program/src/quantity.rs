@@ -104,6 +104,11 @@ pub fn bytes_per_second(byte_count: u64, elapsed: Duration) -> u64 {
     nanoseconds.checked_div(elapsed.as_nanos()).map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
+/// A duration for a JSON line: seconds, to the microsecond.
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e6
+}
+
 /// How long the rest of a transfer will take, for people: `9s`, `2m05s`, `1h02m`, `3d04h`, and `?` while
 /// nothing moves.
 pub fn time_left(byte_count: u64, bytes_per_second: u64) -> String {
@@ -146,6 +151,12 @@ mod tests {
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_duration_of_a_json_line_is_told_to_the_microsecond() {
+        assert_eq!(seconds(Duration::from_nanos(1_234_567_891)).to_string(), "1.234568");
+        assert_eq!(seconds(Duration::from_secs(3)).to_string(), "3");
     }
 
     #[test]

@@ -40,7 +40,11 @@ pub(crate) fn run(bench: &Bench) -> Table {
 }
 
 fn compare(bench: &Bench, what: &str, count: usize, asked: [Asked; 2]) -> Vec<Row> {
-    let reference = format!("nginx, {what}, {count} connections");
+    let what = match count {
+        1 => format!("{what}, 1 connection"),
+        count => format!("{what}, {count} connections"),
+    };
+    let reference = format!("nginx, {what}");
     let contenders = vec![
         Contender { name: "ioe", needs: &[], system: ours, client: Site::nothing, is_fresh: false },
         Contender { name: "ioe -q", needs: &[], system: ours_quiet, client: Site::nothing, is_fresh: false },
@@ -64,7 +68,5 @@ fn compare(bench: &Bench, what: &str, count: usize, asked: [Asked; 2]) -> Vec<Ro
         (load::rate_of(&trial.output), trial)
     });
     let rows = rounds::rows(places, &reference);
-    rows.into_iter()
-        .map(|row| Row { name: format!("{}, {what}, {count} connections", row.name), ..row })
-        .collect()
+    rows.into_iter().map(|row| Row { name: format!("{}, {what}", row.name), ..row }).collect()
 }

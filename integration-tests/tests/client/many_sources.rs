@@ -122,3 +122,13 @@ fn an_invitation_is_no_source() {
     let outcome = client.run(&["READ film.mov"]).expect_code(2);
     assert!(!outcome.errors.contains("0123456789abcdef"), "{}", outcome.errors);
 }
+
+#[test]
+fn a_write_goes_to_the_session_alone_and_says_so() {
+    let (first, second) = (server!().start(), server!().start());
+    first.scratch().put_local("note.txt", "mine");
+    let outcome = client_of(&first, &[second.address()]).run(&["WRITE note.txt"]).expect_done();
+    assert!(outcome.errors.contains("--source is for READ"), "{outcome:?}");
+    assert_eq!(first.scratch().shared("note.txt"), b"mine");
+    assert!(files_below(&second.scratch().share()).is_empty());
+}

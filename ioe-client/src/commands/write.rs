@@ -37,6 +37,9 @@ pub(super) fn run(
     if let Err(failure) = client.remote() {
         return Err(client.failed(COMMAND, path, &failure));
     }
+    if !client.config.others.is_empty() {
+        client.report.note("WRITE goes to the server that the session is with: --source is for READ");
+    }
     let mut failures = Failures::default();
     let mut sources = Vec::new();
     for text in texts {

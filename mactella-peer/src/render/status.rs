@@ -4,6 +4,7 @@
 
 use super::json::{NeighbourObject, StatusLine};
 use crate::network::{NeighbourStatus, NetworkStatus};
+use program::quantity;
 use program::results::json_line;
 use program::status::{Session, summary};
 use shared_folder::library::LibraryStatus;
@@ -132,7 +133,7 @@ fn object(status: &NeighbourStatus) -> NeighbourObject {
         peer: status.peer.to_string(),
         tls: status.is_tls,
         dialled: status.dialled,
-        seconds: status.since.elapsed().as_secs_f64(),
+        seconds: quantity::seconds(status.since.elapsed()),
         waiting: status.waiting,
     }
 }
