@@ -7,14 +7,15 @@ mod search;
 mod list;
 mod help;
 
-use crate::command::{Command, Understood, understand};
+use crate::command::{Command, Understood, shown, understand};
 use crate::destination::Destination;
 use crate::failure::{Code, Failure, stopping};
 use crate::peer::Peer;
 use crate::render::{Report, ShownStatus};
-use crate::running::Interruption;
+use crate::running::{Interruption, Place};
 use program::status::connections;
 use program::typed::{Typed, TypedError};
+use shared_folder::remote::{Unwatched, Watch};
 use std::time::Duration;
 
 /// One command on its way.
@@ -24,8 +25,8 @@ pub(crate) struct Order<'a> {
     /// How long results are waited for.
     pub(crate) wait: Duration,
     pub(crate) interruption: &'a Interruption,
-    /// Whether the peer takes commands: whoever gives one holds its place until the answer is on its way.
-    pub(crate) is_taken: bool,
+    /// None where the peer takes no commands: whoever gives one holds its place until the answer is on its way.
+    pub(crate) place: Option<&'a Place<'a>>,
 }
 
 /// What follows from a command for whoever gave it.
@@ -84,9 +85,8 @@ impl Order<'_> {
             Command::Help => return help::run(self),
             _ => {}
         }
-        if !self.is_taken {
-            return Err(self.failed(name, None, &stopping()));
-        }
+        let Some(place) = self.place else { return Err(self.failed(name, None, &stopping())) };
+        place.progress().name(label(name, command));
         match command {
             Command::ListOwn => list::own(self),
             Command::ListRemote(destination) => list::remote(self, destination),
@@ -137,7 +137,7 @@ impl Order<'_> {
             network: self.peer.mesh().status(),
             library: self.peer.library.status(),
             sessions: self.peer.service.sessions(),
-            commands: self.others(),
+            commands: self.peer.running.others(self.place),
             confinement: self.peer.confined.to_string(),
         });
         Ok(())
@@ -146,13 +146,25 @@ impl Order<'_> {
     fn quit(&self) -> Step {
         let sessions = self.peer.service.sessions();
         let busy = sessions.iter().filter(|session| session.running.is_some()).count();
-        let waiting = connections(busy + self.others());
+        let waiting = connections(busy + self.peer.running.others(self.place).len());
         self.report.say(&format!("stopping: waiting for {waiting} with a running request"));
         Step::Quit
     }
 
     /// Commands that run beside this one.
-    fn others(&self) -> usize {
-        self.peer.running.count().saturating_sub(usize::from(self.is_taken))
+    /// Who sees how far it is.
+    fn watch(&self) -> &dyn Watch {
+        self.place.map_or(&Unwatched, |place| place.progress())
     }
+}
+
+/// What a command does, for those who see it run.
+fn label(name: &str, command: &Command) -> String {
+    let about = match command {
+        Command::Get { path, .. } => path.clone(),
+        Command::GetBest { wanted, .. } | Command::Search { wanted, .. } => shown(wanted),
+        Command::ListRemote(destination) | Command::Connect(destination) => destination.to_string(),
+        _ => String::new(),
+    };
+    format!("{name} {about}").trim_end().to_owned()
 }

@@ -99,8 +99,8 @@ impl Worker {
         let report = Report::new(&sink, self.style);
         let (peer, wait) = (&*self.peer, self.wait);
         let place = peer.running.begin(&interruption);
-        let order =
-            Order { peer, report: &report, wait, interruption: &interruption, is_taken: place.is_ok() };
+        let place = place.as_ref().ok();
+        let order = Order { peer, report: &report, wait, interruption: &interruption, place };
         if order.run(Ok(Some(typed))) == Step::Leave {
             self.output.line("this is the peer's own console: QUIT stops the peer");
             self.output.flush();

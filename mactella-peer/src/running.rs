@@ -3,11 +3,13 @@
 //! Must not know what a command does.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use shared_folder::remote::Cancel;
-use std::collections::HashMap;
+use shared_folder::remote::{Cancel, Watch};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Ends the waits of one command; clones end the same.
 #[derive(Debug, Clone)]
@@ -27,9 +29,37 @@ pub(crate) struct Running {
 
 #[derive(Debug, Default)]
 struct State {
-    commands: HashMap<u64, Interruption>,
+    commands: BTreeMap<u64, Command>,
     last: u64,
     is_stopping: bool,
+}
+
+#[derive(Debug)]
+struct Command {
+    interruption: Interruption,
+    progress: Arc<Progress>,
+}
+
+/// How far a command is, for others to see.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    begun: Instant,
+    what: OnceLock<String>,
+    byte_count: AtomicU64,
+    /// The place in the queue of the other end; 0 where it does not wait there.
+    place: AtomicU64,
+}
+
+/// One command that runs, as STATUS shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandStatus {
+    /// What it does; not escaped.
+    pub(crate) what: String,
+    pub(crate) age: Duration,
+    /// Bytes of files that came so far.
+    pub(crate) byte_count: u64,
+    /// Its place in a queue elsewhere, if it waits in one.
+    pub(crate) place: Option<u64>,
 }
 
 /// A command's place; leaving is dropping it.
@@ -37,6 +67,7 @@ struct State {
 pub(crate) struct Place<'a> {
     running: &'a Running,
     number: u64,
+    progress: Arc<Progress>,
 }
 
 /// No new command is taken.
@@ -84,12 +115,18 @@ impl Running {
         }
         state.last += 1;
         let number = state.last;
-        state.commands.insert(number, interruption.clone());
-        Ok(Place { running: self, number })
+        let progress = Arc::new(Progress::new());
+        let command = Command { interruption: interruption.clone(), progress: Arc::clone(&progress) };
+        state.commands.insert(number, command);
+        Ok(Place { running: self, number, progress })
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.state().commands.len()
+    /// All that run but for the one that has this place, in the order in which they began.
+    pub(crate) fn others(&self, than: Option<&Place<'_>>) -> Vec<CommandStatus> {
+        let own = than.map(|place| place.number);
+        let state = self.state();
+        let others = state.commands.iter().filter(|(number, _)| Some(**number) != own);
+        others.map(|(_, command)| command.progress.status()).collect()
     }
 
     /// From now on no new command is taken; gives how many still run.
@@ -103,7 +140,7 @@ impl Running {
     /// As [`Running::drain`], and interrupts those that run.
     pub(crate) fn cut(&self) -> usize {
         let count = self.drain();
-        self.state().commands.values().for_each(Interruption::interrupt);
+        self.state().commands.values().for_each(|command| command.interruption.interrupt());
         count
     }
 
@@ -121,6 +158,51 @@ impl Running {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    /// What others see of it.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        let (byte_count, place) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { begun: Instant::now(), what: OnceLock::new(), byte_count, place }
+    }
+
+    /// Says what the command does.
+    pub(crate) fn name(&self, what: String) {
+        // A command does one thing.
+        let _ = self.what.set(what);
+    }
+
+    fn status(&self) -> CommandStatus {
+        let place = Some(self.place.load(Ordering::Relaxed)).filter(|place| *place > 0);
+        CommandStatus {
+            what: self.what.get().cloned().unwrap_or_default(),
+            age: self.begun.elapsed(),
+            byte_count: self.byte_count.load(Ordering::Relaxed),
+            place,
+        }
+    }
+}
+
+impl Watch for Progress {
+    fn moved(&self, byte_count: u64) {
+        self.place.store(0, Ordering::Relaxed);
+        self.byte_count.fetch_add(byte_count, Ordering::Relaxed);
+    }
+
+    fn waiting(&self, place: u64) {
+        self.place.store(place, Ordering::Relaxed);
+    }
+
+    fn restarted(&self) {
+        self.byte_count.store(0, Ordering::Relaxed);
     }
 }
 
@@ -145,7 +227,25 @@ mod tests {
         assert_eq!(running.begin(&interruption).unwrap_err(), StoppingNow);
         assert!(!interruption.is_interrupted());
         drop(place);
-        assert_eq!((running.emptied().len(), running.count()), (1, 0));
+        assert_eq!((running.emptied().len(), running.others(None)), (1, Vec::new()));
+    }
+
+    #[test]
+    fn others_see_what_runs_and_how_far_it_is() {
+        let running = Running::new();
+        let interruption = Interruption::new().unwrap();
+        let (own, other) = (running.begin(&interruption).unwrap(), running.begin(&interruption).unwrap());
+        other.progress().name("get a film".to_owned());
+        other.progress().waiting(3);
+        let seen = |place| {
+            let [status] = running.others(Some(place)).try_into().unwrap();
+            (status.what, status.byte_count, status.place)
+        };
+        assert_eq!(seen(&own), ("get a film".to_owned(), 0, Some(3)));
+        other.progress().moved(5);
+        assert_eq!(seen(&own), ("get a film".to_owned(), 5, None));
+        assert_eq!(seen(&other), (String::new(), 0, None));
+        assert_eq!(running.others(None).len(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use integration_tests::content::{PIECE_BYTES, bytes, digest};
 use integration_tests::mesh::{Mesh, Wiring};
+use integration_tests::patience::{eventually, eventually_true};
 use integration_tests::peer::Peer;
 use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::scratch::files_below;
@@ -137,6 +138,29 @@ fn get_by_words_searches_and_fetches_the_best() {
     }
     let nothing = mesh[0].attach_with(&["--json", "--wait", "100ms"], &["GET \"nobody has this\""]);
     nothing.expect_error("not_found", 1);
+}
+
+#[test]
+fn status_names_a_download_that_runs_and_how_far_it_is() {
+    let content = bytes("film", 3 * PIECE_BYTES);
+    let (holder, getter) = holder_and_getter("film.mov", &content);
+    // It gives no more than the first piece, and never ends.
+    let proxy = Proxy::start(holder.address(), |_| Fault::Stall(Direction::ToClient, 2 * PIECE_BYTES as u64));
+    let (host, port) = (proxy.address().ip(), proxy.address().port());
+    let mut attached = getter.start_attached(&["--json"], &[&format!("GET film.mov {host} {port}")]);
+    let running = eventually("STATUS names the download", || {
+        let status = getter.status();
+        let running = status["running"].as_array().unwrap().first().cloned();
+        running.filter(|running| running["byte_count"].as_u64() >= Some(PIECE_BYTES as u64))
+    });
+    assert_eq!(running["what"], "get film.mov", "{running}");
+    let text = getter.attach_with(&[], &["STATUS"]).expect_done();
+    assert!(text.text().contains("1 of this peer's own commands running"), "{text:?}");
+    assert!(text.text().lines().any(|line| line.ends_with("  get film.mov")), "{text:?}");
+    attached.kill();
+    eventually_true("the command ends with its console", || {
+        getter.status()["running"].as_array().unwrap().is_empty()
+    });
 }
 
 #[test]

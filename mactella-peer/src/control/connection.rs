@@ -103,8 +103,8 @@ impl<'a> Connection<'a> {
         let report = Report::new(&self.output, style);
         // Held until the last word is on its way: a drain waits for that, too.
         let place = self.peer.running.begin(&interruption);
-        let is_taken = place.is_ok();
-        let order = Order { peer: self.peer, report: &report, wait, interruption: &interruption, is_taken };
+        let own = place.as_ref().ok();
+        let order = Order { peer: self.peer, report: &report, wait, interruption: &interruption, place: own };
         let step = order.run(parse(&line));
         // Before the last word, after which the next command may come.
         *self.running() = None;

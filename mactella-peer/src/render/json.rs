@@ -111,8 +111,19 @@ pub(super) struct StatusLine<'a> {
     pub(super) connections: usize,
     pub(super) transfers: usize,
     pub(super) commands: usize,
+    pub(super) running: Vec<RunningObject<'a>>,
     pub(super) confinement: &'a str,
     pub(super) neighbours: Vec<NeighbourObject>,
+}
+
+/// One command that runs.
+#[derive(Serialize)]
+pub(super) struct RunningObject<'a> {
+    pub(super) what: &'a str,
+    pub(super) seconds: f64,
+    pub(super) byte_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) queue: Option<u64>,
 }
 
 /// One link.

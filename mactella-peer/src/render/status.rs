@@ -2,8 +2,10 @@
 //!
 //! Must not know where the numbers come from.
 
-use super::json::{NeighbourObject, StatusLine};
+use super::json::{NeighbourObject, RunningObject, StatusLine};
 use crate::network::{NeighbourStatus, NetworkStatus};
+use crate::running::CommandStatus;
+use program::escape::Escaped;
 use program::quantity;
 use program::results::json_line;
 use program::status::{Session, summary};
@@ -23,7 +25,7 @@ pub(crate) struct ShownStatus {
     pub(crate) library: LibraryStatus,
     pub(crate) sessions: Vec<SessionStatus>,
     /// Commands of this peer's own users that run beside this one.
-    pub(crate) commands: usize,
+    pub(crate) commands: Vec<CommandStatus>,
     /// What keeps the process from all that it does not need.
     pub(crate) confinement: String,
 }
@@ -56,7 +58,8 @@ impl ShownStatus {
             scanning: self.library.scanning,
             connections: self.sessions.len(),
             transfers: self.sessions.iter().filter(|session| session.running.is_some()).count(),
-            commands: self.commands,
+            commands: self.commands.len(),
+            running: self.commands.iter().map(running).collect(),
             confinement: &self.confinement,
             neighbours: self.network.neighbours.iter().map(object).collect(),
         })
@@ -70,8 +73,9 @@ impl ShownStatus {
         lines.extend(self.network.neighbours.iter().map(neighbour));
         lines.push(summary(&sessions));
         lines.extend(sessions.iter().map(ToString::to_string));
-        if self.commands > 0 {
-            lines.push(format!("{} of this peer's own commands running", self.commands));
+        if !self.commands.is_empty() {
+            lines.push(format!("{} of this peer's own commands running", self.commands.len()));
+            lines.extend(self.commands.iter().map(command));
         }
         lines.push(self.files());
         lines.extend(self.counters());
@@ -125,6 +129,19 @@ fn neighbour(status: &NeighbourStatus) -> String {
     let seconds = status.since.elapsed().as_secs();
     let waiting = status.waiting;
     format!("        {:<21}  {seconds:>6}s  {way}, {tls}, {waiting} messages waiting", status.address)
+}
+
+fn command(status: &CommandStatus) -> String {
+    let CommandStatus { what, age, byte_count, place } = status;
+    let rate = quantity::rate(quantity::bytes_per_second(*byte_count, *age));
+    let (seconds, size, what) = (age.as_secs(), quantity::size(*byte_count), Escaped(what));
+    let waiting = place.map(|place| format!(", waits at place {place} of a queue")).unwrap_or_default();
+    format!("        {seconds:>6}s  {size:>10}  {rate:>12}  {what}{waiting}")
+}
+
+fn running(status: &CommandStatus) -> RunningObject<'_> {
+    let CommandStatus { what, age, byte_count, place } = status;
+    RunningObject { what, seconds: quantity::seconds(*age), byte_count: *byte_count, queue: *place }
 }
 
 fn object(status: &NeighbourStatus) -> NeighbourObject {

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::overlay::Wanted as Sought;
 use crossbeam_channel::RecvTimeoutError;
 use shared_folder::fetch::{FetchError, Gathered, Source, SourceShare, Supply, Wanted, gather};
-use shared_folder::remote::{Cancel, RemoteError, Unwatched, Watch};
+use shared_folder::remote::{Cancel, RemoteError};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl<'a> Gathering<'a> {
         let offer = Some(Arc::new(share.arriving.offer()));
         let wanted = Wanted { digest, attributes: None, target: target.clone(), new: !replace, offer };
         let sources = self.holders.iter().map(|holder| self.source(holder)).collect();
-        let ends = (&Unwatched as &dyn Watch, order.interruption.cancel());
+        let ends = (order.watch(), order.interruption.cancel());
         let Gathered { fetched, sources, .. } = gather(sources, (&share.folder, &wanted), &mut self, ends);
         let landed = fetched.map_err(explained)?;
         (got.byte_count, got.resumed_from) = (landed.byte_count, landed.reused);
