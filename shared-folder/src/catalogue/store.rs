@@ -28,7 +28,7 @@ const PATH_END: char = '\n';
 const PATHS_PER_DIGEST_MAX: usize = 16;
 const CACHE_BYTES: usize = 8 << 20;
 /// Rows waiting to be written. Exceeded: the row is dropped, which loses only time.
-const ROWS_MAX: usize = 1024;
+const ROWS_MAX: usize = 16 * 1024;
 /// How long rows gather before they are committed together.
 const GATHER_TIME: Duration = Duration::from_millis(500);
 /// Bytes of a row before its piece values.
@@ -199,7 +199,9 @@ fn guarded<T>(action: impl FnOnce() -> Result<T, redb::Error>) -> Option<T> {
 fn write_rows(shared: &Shared, woken: &Receiver<()>) {
     while !lock(&shared.waiting).is_empty() || woken.recv().is_ok() {
         gather(shared, woken);
-        let batch: Vec<Arc<Row>> = lock(&shared.waiting).iter().cloned().collect();
+        let mut batch: Vec<Arc<Row>> = lock(&shared.waiting).iter().cloned().collect();
+        // Neighbours in the database together: most of the cost is a page for each of them. Of one digest the latest stays the last.
+        batch.sort_by_key(|row| row.hashed.digest.0);
         let transaction =
             lock(&shared.database).as_ref().map(|database| guarded(|| Ok(database.begin_write()?)));
         if let Some(Some(transaction)) = transaction {
