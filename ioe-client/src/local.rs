@@ -6,11 +6,21 @@ use crate::failure::Failure;
 use crate::pattern::Pattern;
 use std::fs::{self, FileType};
 use std::io;
+use std::iter;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, Builder};
 use wire::path::{SharedPath, is_reserved};
 
 /// Files and folders of one command: more are refused before anything is sent or read.
 pub(crate) const ITEMS_MAX: usize = 2_000_000;
+
+/// Folders that a walk looks into together.
+const FOLDERS_MAX: usize = 64;
+/// A walk has a thread for so many of these folders, and at most so many threads.
+const FOLDERS_EACH_MIN: usize = 8;
+const THREADS_MAX: usize = 4;
 
 /// Where files that arrive are to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,27 +76,60 @@ pub(crate) fn walk(
     on: &mut dyn FnMut(Below) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut folders = vec![(root.to_owned(), top.to_owned())];
-    while let Some((folder, name)) = folders.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                on(Below::Unusable(folder, error.to_string()))?;
-                continue;
+    while !folders.is_empty() {
+        // The latest ones first, or a wide tree would be held as a whole.
+        let together = folders.split_off(folders.len().saturating_sub(FOLDERS_MAX));
+        for ((folder, name), found) in together.iter().zip(look_into(&together)) {
+            if !name.is_empty() && found.is_ok() {
+                on(Below::Folder(name.clone()))?;
             }
-        };
-        if !name.is_empty() {
-            on(Below::Folder(name.clone()))?;
-        }
-        for entry in entries {
-            match entry.map(|entry| look_at(&entry, &name)) {
-                Ok(Some(Below::Folder(below))) => folders.push((folder.join(last_part(&below)), below)),
-                Ok(Some(other)) => on(other)?,
-                Ok(None) => {}
-                Err(error) => on(Below::Unusable(folder.clone(), error.to_string()))?,
+            for below in found.unwrap_or_else(|unusable| vec![unusable]) {
+                match below {
+                    Below::Folder(below) => folders.push((folder.join(last_part(&below)), below)),
+                    other => on(other)?,
+                }
             }
         }
     }
     Ok(())
+}
+
+/// A folder with its name from the top on.
+type Named = (PathBuf, String);
+
+/// What is in each of these folders, or why it cannot be told. Several threads look: while a command looks for its files, nothing
+/// else has begun.
+fn look_into(folders: &[Named]) -> Vec<Result<Vec<Below>, Below>> {
+    let next = AtomicUsize::new(0);
+    let look = || {
+        let one = || {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            folders.get(index).map(|folder| (index, look_in(folder)))
+        };
+        iter::from_fn(one).collect::<Vec<_>>()
+    };
+    let mut found = thread::scope(|scope| {
+        let start = |_| Builder::new().name("walk".into()).spawn_scoped(scope, look).ok();
+        let others: Vec<_> = (0..folders.len().div_ceil(FOLDERS_EACH_MIN).min(THREADS_MAX))
+            .skip(1)
+            .filter_map(start)
+            .collect();
+        let mut found = look();
+        for other in others {
+            found.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        found
+    });
+    found.sort_unstable_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, found)| found).collect()
+}
+
+fn look_in((folder, name): &Named) -> Result<Vec<Below>, Below> {
+    let unusable = |error: io::Error| Below::Unusable(folder.clone(), error.to_string());
+    let entries = fs::read_dir(folder).map_err(unusable)?;
+    let looked =
+        entries.map(|entry| entry.map_or_else(|error| Some(unusable(error)), |entry| look_at(&entry, name)));
+    Ok(looked.flatten().collect())
 }
 
 /// What a pattern matches below `dir`, in the order of names: paths of files and folders.
@@ -195,6 +238,47 @@ mod tests {
             assert!(all.contains(&expected), "{expected:?}");
         }
         assert_eq!(all.len(), 6, "{all:?}");
+    }
+
+    #[test]
+    fn a_wide_tree_is_walked_the_same_way_each_time_and_folders_come_before_what_is_in_them() {
+        let place = tempfile::tempdir().unwrap();
+        for index in 0..3 * FOLDERS_MAX {
+            let folder = place.path().join(format!("{}/{index}", index % 7));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("file"), "x").unwrap();
+        }
+        let walked = || {
+            let mut all = Vec::new();
+            walk(place.path(), "", &mut |below| {
+                all.push(below);
+                Ok(())
+            })
+            .unwrap();
+            all
+        };
+        let all = walked();
+        assert_eq!(all.len(), 7 + 2 * 3 * FOLDERS_MAX);
+        let mut folders = std::collections::HashSet::from([String::new()]);
+        for below in &all {
+            let (Below::Folder(name) | Below::File(name, _)) = below else { panic!("{below:?}") };
+            assert!(folders.contains(name.rsplit_once('/').map_or("", |(folder, _)| folder)), "{name}");
+            if matches!(below, Below::Folder(_)) {
+                assert!(folders.insert(name.clone()), "{name} comes twice");
+            }
+        }
+        assert_eq!(walked(), all);
+    }
+
+    #[test]
+    fn a_command_that_has_enough_ends_a_walk() {
+        let place = tree();
+        let mut count = 0;
+        let ended = walk(place.path(), "", &mut |_| {
+            count += 1;
+            if count < 2 { Ok(()) } else { Err(too_many()) }
+        });
+        assert!(ended.is_err() && count == 2);
     }
 
     #[test]
