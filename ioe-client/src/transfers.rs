@@ -6,7 +6,7 @@ use crate::render::Bars;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use shared_folder::lane::{Jobs, LaneEnd};
 use shared_folder::remote::{Remote, Unwatched, Watch};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
@@ -133,7 +133,7 @@ fn in_order<T, O>(
     receiver: &Receiver<Vec<Outcome<T, O>>>,
     on_done: &mut dyn FnMut(usize, Done<T, O>),
 ) -> usize {
-    let mut held = BTreeMap::new();
+    let mut held = HashMap::new();
     let (mut next, mut count) = (0, 0);
     let mut hand_over = |(job, time, outcome): Outcome<T, O>| {
         count += 1;
@@ -148,7 +148,9 @@ fn in_order<T, O>(
         queue.advance(next);
     }
     // What was stopped has gaps.
-    held.into_values().for_each(hand_over);
+    let mut rest: Vec<_> = held.into_values().collect();
+    rest.sort_unstable_by_key(|(job, ..)| job.index);
+    rest.into_iter().for_each(hand_over);
     count
 }
 
@@ -315,10 +317,10 @@ impl<T, O> Jobs<Job<T>, O> for Worker<'_, T, O> {
     }
 
     fn done(&mut self, job: Job<T>, outcome: O) {
-        let (time, is_large) = (job.begun.elapsed(), job.item.byte_count > PIECE_BYTES);
+        let (now, is_large) = (Instant::now(), job.item.byte_count > PIECE_BYTES);
+        let (time, is_due) = (now - job.begun, now - self.handed_over >= TOGETHER_TIME_MAX);
         self.together.push((job, time, outcome));
-        let is_due = || self.handed_over.elapsed() >= TOGETHER_TIME_MAX;
-        if is_large || self.together.len() >= TOGETHER_MAX || is_due() {
+        if is_large || is_due || self.together.len() >= TOGETHER_MAX {
             self.hand_over();
         }
     }
@@ -401,5 +403,19 @@ mod tests {
         let mut order = Vec::new();
         assert_eq!(in_order(&queue, &receiver, &mut |_, done| order.push(done.outcome)), 3);
         assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn outcomes_behind_gaps_come_in_their_order_too() {
+        let queue = queue(&[1; 40]);
+        let (sender, receiver) = bounded(40);
+        let jobs = std::iter::from_fn(|| queue.next(false, false)).flatten();
+        for (index, item) in jobs.filter(|(index, _)| index % 3 != 1) {
+            sender.send(vec![(Job { index, begun: Instant::now(), item }, Duration::ZERO, index)]).unwrap();
+        }
+        drop(sender);
+        let mut order = Vec::new();
+        in_order(&queue, &receiver, &mut |_, done| order.push(done.outcome));
+        assert_eq!(order, (0..40).filter(|index| index % 3 != 1).collect::<Vec<_>>());
     }
 }

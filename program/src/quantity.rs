@@ -90,7 +90,17 @@ pub fn transfer_rate(text: &str) -> Result<NonZeroU64, QuantityError> {
 
 /// A size for people: `1.5 MiB`.
 pub fn size(byte_count: u64) -> String {
-    ByteSize(byte_count).display().iec().to_string()
+    // By whole numbers: there may be one of these for each small file, and a real one takes ten times as long to print.
+    let power = byte_count.checked_ilog2().unwrap_or(0) / 10;
+    let Some(prefix) = power.checked_sub(1).and_then(|index| "KMGTPE".get(index as usize..=index as usize))
+    else {
+        return format!("{byte_count} B");
+    };
+    let (all, unit) = (u128::from(byte_count) * 10, 1 << (10 * power));
+    let (tenths, rest) = (all / unit, all % unit);
+    // A half goes to the even one.
+    let tenths = tenths + u128::from(2 * rest > unit - tenths % 2);
+    format!("{}.{} {prefix}iB", tenths / 10, tenths % 10)
 }
 
 /// A speed for people: `1.5 MiB/s`.
@@ -207,7 +217,14 @@ mod tests {
     #[test]
     fn people_read_short_texts() {
         assert_eq!(size(0), "0 B");
-        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!([1, 1023, 1024].map(size), ["1 B", "1023 B", "1.0 KiB"]);
+        assert_eq!([1536, 4096, 1 << 20, 5 << 29].map(size), ["1.5 KiB", "4.0 KiB", "1.0 MiB", "2.5 GiB"]);
+        // A half goes to the even one.
+        assert_eq!(
+            [1279, 1280, 1281, 1382, 1792].map(size),
+            ["1.2 KiB", "1.2 KiB", "1.3 KiB", "1.3 KiB", "1.8 KiB"]
+        );
+        assert_eq!([(1 << 40) - 1, u64::MAX].map(size), ["1024.0 GiB", "16.0 EiB"]);
         assert_eq!(rate(bytes_per_second(10 << 20, Duration::from_secs(4))), "2.5 MiB/s");
         assert_eq!(bytes_per_second(1, Duration::ZERO), 0);
         let left = [(5, 0), (59, 1), (125, 1), (3720, 1), (273_600, 1), (0, 7)];

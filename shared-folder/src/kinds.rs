@@ -1,5 +1,7 @@
 //! What sort of content a file has, by the ending of its name. Must not know any file's content.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use wire::message::Kind;
 
 /// Endings in lower case, by kind. The first of picture, music and video are those of the original system.
@@ -43,6 +45,15 @@ const ENDINGS: &[(Kind, &[&str])] = &[
     ),
 ];
 
+/// Of each ending its kind: each entry of a listing is looked up.
+static KINDS: LazyLock<HashMap<&str, Kind>> = LazyLock::new(|| {
+    let of_kind = |(kind, endings): &(Kind, &'static [&'static str])| {
+        let kind = *kind;
+        endings.iter().map(move |ending| (*ending, kind))
+    };
+    ENDINGS.iter().flat_map(of_kind).collect()
+});
+
 /// The kind of a file called `name`; `other` where the ending says nothing.
 #[must_use]
 pub fn kind_of(name: &str) -> Kind {
@@ -50,8 +61,7 @@ pub fn kind_of(name: &str) -> Kind {
         Some((stem, ending)) if !stem.is_empty() => ending.to_ascii_lowercase(),
         _ => return Kind::Other,
     };
-    let found = ENDINGS.iter().find(|(_, endings)| endings.contains(&ending.as_str()));
-    found.map_or(Kind::Other, |(kind, _)| *kind)
+    KINDS.get(ending.as_str()).copied().unwrap_or(Kind::Other)
 }
 
 #[cfg(test)]

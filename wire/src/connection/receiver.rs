@@ -237,7 +237,7 @@ impl Receiver {
         if byte_count >= BULK_SECTION_BYTES {
             self.read_ahead = BULK_LINE_BYTES;
         }
-        SectionBytes { receiver: self, deadline: Instant::now() + SECTION_TIME_MAX }
+        SectionBytes { receiver: self, deadline: None }
     }
 
     /// Reads on for a moment after the last words were sent, within bounds of time and bytes.
@@ -266,7 +266,10 @@ impl Receiver {
     }
 
     fn discard_unread(&mut self) -> Result<(), ReceiveError> {
-        let deadline = Instant::now() + SECTION_TIME_MAX;
+        if self.unread == 0 {
+            return Ok(());
+        }
+        let deadline = section_deadline();
         while self.unread > 0 {
             self.unread -= self.buffer.discard(self.unread);
             if self.unread > 0 && !self.fill(Wait::Section, Some(deadline))? {
@@ -323,7 +326,8 @@ impl Receiver {
 #[derive(Debug)]
 pub struct SectionBytes<'a> {
     receiver: &'a mut Receiver,
-    deadline: Instant,
+    /// By when all of them must be there: counted from the first wait for any of them.
+    deadline: Option<Instant>,
 }
 
 impl SectionBytes<'_> {
@@ -364,7 +368,8 @@ impl SectionBytes<'_> {
         let taken = receiver.buffer.take_into(target);
         let mut came = (taken > 0).then_some(taken);
         while came.is_none() {
-            receiver.set_timeout(Wait::Section, Some(self.deadline))?;
+            let deadline = *self.deadline.get_or_insert_with(section_deadline);
+            receiver.set_timeout(Wait::Section, Some(deadline))?;
             came = receiver.stream.read(target).map_err(|error| broken(error, Wait::Section))?;
             receiver.arrivals += 1;
         }
@@ -381,12 +386,16 @@ impl SectionBytes<'_> {
         let Receiver { stream, share: Some(share), .. } = &mut *self.receiver else { return Ok(u64::MAX) };
         let deadline = &mut self.deadline;
         let pause = |pause| {
-            *deadline += pause;
+            *deadline.get_or_insert_with(section_deadline) += pause;
             stream.pause(pause)
         };
         share.await_credit(1, pause).map_err(ReceiveError::Lost)?;
         Ok(share.credit())
     }
+}
+
+fn section_deadline() -> Instant {
+    Instant::now() + SECTION_TIME_MAX
 }
 
 fn broken(error: io::Error, waiting: Wait) -> ReceiveError {
