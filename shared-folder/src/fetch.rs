@@ -41,6 +41,8 @@ pub struct Fetch {
     pub target: SharedPath,
     /// Another file below the folder here that may well have the same content: what of it is the same is not fetched.
     pub alike: Option<SharedPath>,
+    /// Nothing had the target's name a moment ago, as in a folder that was just made: what is there need not be looked for.
+    pub is_target_free: bool,
     /// What it must be, and what it may replace.
     pub terms: FetchTerms,
 }

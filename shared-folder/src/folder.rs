@@ -13,7 +13,7 @@ mod remove;
 mod status;
 
 pub use change::Renamed;
-pub(crate) use change::rename_at;
+pub(crate) use change::{rename_at, take_free_name};
 pub use error::FolderError;
 pub use nearby::Nearby;
 pub use status::{Identity, Inode, Shape, Status};

@@ -51,6 +51,8 @@ pub struct Landing {
     pub new: bool,
     /// Replace only this state of the target.
     pub replaces: Option<Identity>,
+    /// Nothing had the name a moment ago: it is not looked at before the file has arrived.
+    pub is_thought_free: bool,
     /// Replace no link: who put it there wants what it leads to.
     pub spares_links: bool,
     /// Keep what arrived when the transfer breaks, and begin with what an earlier one left.
@@ -236,7 +238,8 @@ impl<'a> Incoming<'a> {
         nearby: &mut Nearby,
     ) -> Result<Self, LandingError> {
         let begin = |place: &Place<'_, '_>| {
-            let old = target::look(folder, place, path, &landing)?;
+            let is_free = landing.is_thought_free && landing.replaces.is_none();
+            let old = if is_free { None } else { target::look(folder, place, path, &landing)? };
             target::check_space(place.folder.as_fd(), landing.byte_count)?;
             let name = place.name;
             let temporary = Temporary::open(place.folder.as_fd(), name, landing.resumable, old.is_some())?;

@@ -160,7 +160,8 @@ impl Pair {
     fn read(&self, remote: &mut Remote, source: SharedPath, entry: &Entry) -> Option<Landed> {
         let target = SharedPath::parse("here.bin").unwrap();
         let terms = FetchTerms::default();
-        let wanted = Fetch { source, entry: entry.clone(), target, alike: None, terms };
+        let wanted =
+            Fetch { source, entry: entry.clone(), target, alike: None, is_target_free: false, terms };
         let outcome = fetch(remote, &Folder::open(&self.local).unwrap(), &wanted, &Unwatched);
         let here = Landed::at(&self.local, "here.bin")?;
         assert!(here.content == FILES[0].1, "other content has the file's name: {here:?}");

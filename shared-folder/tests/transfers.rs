@@ -88,7 +88,7 @@ impl Pair {
         let source = SharedPath::parse(name).unwrap();
         let found = remote.session().unwrap().stat(Some(&source), false, &Unwatched).unwrap();
         let (target, terms) = (source.clone(), FetchTerms::default());
-        Fetch { target, source, entry: found.entry, alike: None, terms }
+        Fetch { target, source, entry: found.entry, alike: None, is_target_free: false, terms }
     }
 
     fn outgoing(&self, name: &str) -> Outgoing {
@@ -312,7 +312,7 @@ fn fetch_version_from_liar(answer: &str, version: Option<Digest>) -> (FetchError
         executable: false,
     };
     let terms = FetchTerms { version, new: false };
-    let wanted = Fetch { target: source.clone(), source, entry, alike: None, terms };
+    let wanted = Fetch { target: source.clone(), source, entry, alike: None, is_target_free: false, terms };
     let mut remote = remote_at(address);
     let folder = Folder::open(local.path()).unwrap();
     let error = fetch(&mut remote, &folder, &wanted, &Unwatched).unwrap_err();

@@ -17,6 +17,7 @@ use shared_folder::fetch::{
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Unwatched, Watch};
 use std::collections::HashSet;
+use std::collections::hash_map::{self, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use wire::error_code::ErrorCode;
@@ -172,7 +173,7 @@ impl Batch {
 
     fn add_file(&mut self, named: &Named) -> Result<(), Failure> {
         let Some(source) = &named.path else { return Ok(()) };
-        self.land(source, &named.entry, &self.place.name_for(source.name()))
+        self.land(source.clone(), named.entry.clone(), &self.place.name_for(source.name()))
     }
 
     /// The folder keeps its name; the share's root has none, and its entries land where the folder would.
@@ -190,26 +191,30 @@ impl Batch {
         self.folders.extend(named.clone());
         self.tops.push(named);
         let start = folder.map_or(0, |folder| folder.as_str().len() + 1);
-        for below in all_below(client, folder)? {
-            let Some(path) = &below.path else { continue };
+        let all = all_below(client, folder)?;
+        self.files.reserve(all.len());
+        self.names.reserve(all.len());
+        for below in all {
+            let is_folder = below.is_folder();
+            let Some(path) = below.path else { continue };
             let name = joined(&top, path.as_str().get(start..).unwrap_or_default());
-            if below.is_folder() {
+            if is_folder {
                 self.folders.push(local_name(&name)?);
             } else {
-                self.land(path, &below.entry, &name)?;
+                self.land(path, below.entry, &name)?;
             }
         }
         Ok(())
     }
 
-    fn land(&mut self, source: &SharedPath, entry: &Entry, name: &str) -> Result<(), Failure> {
+    fn land(&mut self, source: SharedPath, entry: Entry, name: &str) -> Result<(), Failure> {
         let target = local_name(name)?;
         if !self.names.insert(target.clone()) {
             let text = format!("another file of this command lands as {name}");
             return Err(Failure::new(Code::Remote(ErrorCode::Exists), text));
         }
-        let (source, entry, terms) = (source.clone(), entry.clone(), FetchTerms::default());
-        self.files.push(Fetch { source, entry, target, alike: None, terms });
+        let terms = FetchTerms::default();
+        self.files.push(Fetch { source, entry, target, alike: None, is_target_free: false, terms });
         Ok(())
     }
 
@@ -223,17 +228,24 @@ impl Batch {
     /// Folders come before what is in them; a file's folder is made even if nobody named it.
     fn make_folders(&mut self, client: &Client, failures: &mut Failures) {
         let Some(here) = &self.place.folder else { return };
-        let mut made = HashSet::new();
-        let of_files = self.files.iter().filter_map(|file| file.target.folder());
-        for folder in std::mem::take(&mut self.folders).into_iter().chain(of_files) {
-            if made.contains(&folder) {
-                continue;
+        let mut seen = HashMap::new();
+        let mut is_new = |folder: SharedPath| match seen.entry(folder) {
+            hash_map::Entry::Occupied(known) => *known.get(),
+            hash_map::Entry::Vacant(unknown) => {
+                let made = here.make_folders(unknown.key()).unwrap_or_else(|error| {
+                    let failure = Failure::local(format!("the local folder cannot be made: {error}"));
+                    let shown = self.place.shown(unknown.key());
+                    failures.add(client.failed(COMMAND, Some(&shown), &failure));
+                    false
+                });
+                *unknown.insert(made)
             }
-            if let Err(error) = here.make_folders(&folder) {
-                let failure = Failure::local(format!("the local folder cannot be made: {error}"));
-                failures.add(client.failed(COMMAND, Some(&self.place.shown(&folder)), &failure));
-            }
-            made.insert(folder);
+        };
+        for folder in std::mem::take(&mut self.folders) {
+            is_new(folder);
+        }
+        for file in &mut self.files {
+            file.is_target_free = file.target.folder().is_some_and(&mut is_new);
         }
     }
 

@@ -152,7 +152,7 @@ impl Wish<'_> {
         }
         let terms = FetchTerms { version: self.version, new: !self.replace };
         let (source, target) = (self.source.clone(), self.target.clone());
-        let wanted = Fetch { source, entry, target, alike: None, terms };
+        let wanted = Fetch { source, entry, target, alike: None, is_target_free: false, terms };
         let fetched = fetch(&mut remote, &order.peer.host.share.folder, &wanted, order.watch())
             .map_err(|error| self.explained(error))?;
         order.peer.library.look_again(self.target);

@@ -113,7 +113,8 @@ impl Downloads<'_> {
     /// What has the name here, where it may well be the very file.
     fn lookalike(&self, fetch: &Fetch) -> Option<OpenFile> {
         // Most often nothing is here, and one call more for each small file is what may be spent on that.
-        if fetch.terms != FetchTerms::default() || !self.own.may_have(&fetch.target) {
+        let is_worth_a_look = fetch.terms == FetchTerms::default() && !fetch.is_target_free;
+        if !is_worth_a_look || !self.own.may_have(&fetch.target) {
             return None;
         }
         let here = self.own.open_file(&fetch.target).ok()?;

@@ -3,7 +3,7 @@
 use super::payload::{Due, receive, refuse};
 use super::{Attempts, Fetch, FetchError, Fetched, Open, landing_of};
 use crate::folder::{Folder, Nearby};
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, Landing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use wire::connection::SectionBytes;
 use wire::digest::Digest;
@@ -65,7 +65,8 @@ pub(super) fn receive_whole(
     let (reading, due) = await_whole(session, id, &fetch.source, watch)?;
     let now = nearby.at(session.connection.receiver.arrivals());
     let byte_count = reading.byte_count.get();
-    let landing = landing_of(&reading.entry, fetch.terms);
+    let landing =
+        Landing { is_thought_free: fetch.is_target_free, ..landing_of(&reading.entry, fetch.terms) };
     let begun = check_version(&reading, fetch.terms.version)
         .and_then(|()| Ok(Incoming::begin_near(folder, &fetch.target, landing, now)?));
     let mut incoming = match begun {

@@ -32,11 +32,11 @@ impl Renamed<'_> {
 }
 
 impl Folder {
-    /// Makes a folder with its parents; one that is there is fine.
+    /// Makes a folder with its parents; one that is there is fine. Whether it was made now.
     ///
     /// # Errors
     /// When a file is in the way, or the way leads outside.
-    pub fn make_folders(&self, path: &SharedPath) -> Result<(), FolderError> {
+    pub fn make_folders(&self, path: &SharedPath) -> Result<bool, FolderError> {
         self.make_permitted_folders(path, &|_| Ok(()))
     }
 
@@ -48,7 +48,7 @@ impl Folder {
         &self,
         path: &SharedPath,
         permit: MakePermit<'_>,
-    ) -> Result<(), FolderError> {
+    ) -> Result<bool, FolderError> {
         for _ in 1..LOOKS_MAX {
             match self.make_missing_folders(path, permit) {
                 // What was there, or was just made, was removed meanwhile.
@@ -59,19 +59,19 @@ impl Folder {
         self.make_missing_folders(path, permit)
     }
 
-    fn make_missing_folders(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<(), FolderError> {
+    fn make_missing_folders(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<bool, FolderError> {
         match self.open_folder(Some(path)) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(false),
             Err(FolderError::NotFound) => {}
             Err(other) => return Err(other),
         }
-        let mut way: Option<SharedPath> = None;
+        let (mut way, mut is_new): (Option<SharedPath>, _) = (None, false);
         for part in path.parts() {
             let next = SharedPath::below(way.as_ref(), part).map_err(|_| FolderError::BadName)?;
-            self.make_folder(&next, permit)?;
+            is_new = self.make_folder(&next, permit)?;
             way = Some(next);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Gives what `from` names the name `to`; an existing `to` is replaced only with `replace`. The disk knows of it
@@ -163,19 +163,23 @@ impl Folder {
     }
 
     /// Each part from the root and not from its parent's handle, or legal links such as `../x` would be refused.
-    fn make_folder(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<(), FolderError> {
+    /// Whether it was made.
+    fn make_folder(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<bool, FolderError> {
         let place = self.place(path)?;
         if let Err(refused) = permit(path) {
             // What is there already needs no permission.
             return match self.status(path) {
-                Ok(status) if status.shape == Shape::Folder => Ok(()),
+                Ok(status) if status.shape == Shape::Folder => Ok(false),
                 _ => Err(refused),
             };
         }
         match mkdirat(place.folder.as_fd(), place.name, Mode::from_raw_mode(0o777)) {
-            Ok(()) => Ok(fsync(place.folder.as_fd())?),
+            Ok(()) => {
+                fsync(place.folder.as_fd())?;
+                Ok(true)
+            }
             Err(Errno::EXIST) => match self.status(path).map_err(dead_link)?.shape {
-                Shape::Folder => Ok(()),
+                Shape::Folder => Ok(false),
                 _ => Err(FolderError::NotAFolder),
             },
             Err(other) => Err(other.into()),
@@ -228,6 +232,16 @@ pub(crate) fn rename_at(
             Ok(unlinkat(from_folder, from, AtFlags::empty())?)
         }
         other => other.map_err(rename_error),
+    }
+}
+
+/// Renames a file in its folder to a name that nothing has, in one step; false where something has it, or where the file system knows
+/// no such rename.
+pub(crate) fn take_free_name(folder: BorrowedFd<'_>, from: &str, to: &str) -> Result<bool, FolderError> {
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => Ok(false),
+        Err(other) => Err(rename_error(other)),
     }
 }
 

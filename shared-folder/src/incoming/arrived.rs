@@ -5,7 +5,7 @@ use super::sync::sync_file_system;
 use super::target;
 use super::{Incoming, Landed, LandingError, Step, run_step};
 use crate::folder::{
-    FolderError, FolderHandle, Identity, Inode, Nearby, Place, Status, identity_of, rename_at,
+    FolderError, FolderHandle, Identity, Inode, Nearby, Place, identity_of, rename_at, take_free_name,
 };
 use rustix::fs::fsync;
 use std::collections::HashMap;
@@ -148,25 +148,40 @@ impl Incoming<'_> {
 
     fn rename_in_one_step(&mut self, nearby: &mut Nearby) -> Result<Option<Identity>, LandingError> {
         let gate = self.target.gate();
-        let now =
-            self.check_still_there(nearby).map_err(|error| target::lost_folder(error, &self.landing))?;
-        // What it replaces may be another file than at the beginning, or have been made private since.
-        self.temporary.give_permissions(now.map(|now| now.permissions), self.landing.executable)?;
-        let lost = |error| target::lost_folder(error, &self.landing);
-        let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
-        let renamed = run_step(&self.landing.probe, Step::Rename, || {
-            rename_at((folder, from), (folder, to), !self.landing.new)
+        let renamed = self.check_still_there(nearby).and_then(|()| {
+            // Where nothing had the name, it is found out in one call whether that is still so.
+            if self.old.is_none() && self.take_free_name()? { Ok(()) } else { self.replace() }
         });
-        renamed.map_err(lost)?;
+        renamed.map_err(|error| target::lost_folder(error, &self.landing))?;
         drop(gate);
         self.temporary.landed();
         let identified = self.landing.identified.then(|| identity_of(&self.temporary.file));
         Ok(identified.transpose()?)
     }
 
-    /// Whether the folder still is where the path says, what has the target's name may still be replaced, and the
-    /// temporary file is still the one that was written: otherwise `written` would not be true. Gives what it will replace.
-    fn check_still_there(&self, nearby: &mut Nearby) -> Result<Option<Status>, LandingError> {
+    /// Gives the file its name if nothing has that; false where something has, or where it cannot be said in one call.
+    fn take_free_name(&self) -> Result<bool, LandingError> {
+        let folder = self.folder.as_fd();
+        run_step(&self.landing.probe, Step::Rename, || {
+            take_free_name(folder, &self.temporary.name, &self.name)
+        })
+    }
+
+    /// Gives the file its name, whether or not something has that which may be replaced.
+    fn replace(&mut self) -> Result<(), LandingError> {
+        let place = Place { folder: FolderHandle::Borrowed(self.folder.as_fd()), name: &self.name };
+        let now = target::look(self.target, &place, &self.path, &self.landing)?;
+        // What it replaces may be another file than at the beginning, or have been made private since.
+        self.temporary.give_permissions(now.map(|now| now.permissions), self.landing.executable)?;
+        let (folder, from, to) = (self.folder.as_fd(), &self.temporary.name, &self.name);
+        run_step(&self.landing.probe, Step::Rename, || {
+            rename_at((folder, from), (folder, to), !self.landing.new)
+        })
+    }
+
+    /// Whether the folder still is where the path says, and the temporary file is still the one that was written:
+    /// otherwise `written` would not be true.
+    fn check_still_there(&self, nearby: &mut Nearby) -> Result<(), LandingError> {
         let moved = || LandingError::Folder(FolderError::Unsteady);
         let moves = self.target.moves();
         if let Some((folder, _)) = self.path.as_str().rsplit_once('/')
@@ -177,9 +192,7 @@ impl Incoming<'_> {
             }
             nearby.saw(folder, self.folder_inode, moves);
         }
-        let place = Place { folder: FolderHandle::Borrowed(self.folder.as_fd()), name: &self.name };
-        let now = target::look(self.target, &place, &self.path, &self.landing)?;
         let is_ours = !self.landing.resumable || self.temporary.is_still_named(self.folder.as_fd());
-        if is_ours { Ok(now) } else { Err(moved()) }
+        if is_ours { Ok(()) } else { Err(moved()) }
     }
 }

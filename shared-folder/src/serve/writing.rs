@@ -105,6 +105,7 @@ impl<'a> Session<'a> {
             executable: write.executable,
             new: write.new || may == MayWrite::Create,
             replaces,
+            is_thought_free: false,
             spares_links: false,
             resumable,
             stand_in: write.digest.filter(|_| resumable).and_then(|digest| self.stand_in(digest, byte_count)),

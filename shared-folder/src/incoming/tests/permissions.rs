@@ -91,3 +91,53 @@ fn a_partial_that_somebody_else_put_there_gives_neither_its_bits_nor_its_owner()
         std::fs::remove_file(place.path().join("x")).unwrap();
     }
 }
+
+#[test]
+fn a_file_that_has_a_name_thought_free_is_replaced_with_its_permissions_whenever_it_came() {
+    for is_there_before in [true, false] {
+        let (place, folder) = share();
+        let file = place.path().join("x");
+        let put = || {
+            std::fs::write(&file, "old").unwrap();
+            set_mode(&file, 0o600);
+        };
+        if is_there_before {
+            put();
+        }
+        let landing = Landing { is_thought_free: true, ..Landing::default() };
+        let mut incoming = Incoming::begin(&folder, &path("x"), landing).unwrap();
+        if !is_there_before {
+            put();
+        }
+        send(&mut incoming, b"new", 0).unwrap();
+        incoming.finish(3, None).unwrap();
+        assert_eq!((std::fs::read(&file).unwrap(), mode_of(&file)), (b"new".to_vec(), 0o600));
+        assert_eq!(names(place.path()), ["x"]);
+    }
+}
+
+#[test]
+fn what_has_a_name_thought_free_stays_where_it_may_not_be_replaced() {
+    let thought_free = || Landing { is_thought_free: true, ..Landing::default() };
+    let (place, folder) = share();
+    std::fs::create_dir(place.path().join("folder")).unwrap();
+    std::fs::write(place.path().join("file"), "old").unwrap();
+    symlink("nowhere", place.path().join("link")).unwrap();
+    let before = names(place.path());
+    let elsewhere = folder.status(&path("folder")).unwrap().identity;
+    let landings = [
+        ("folder", thought_free()),
+        ("link", thought_free()),
+        ("file", Landing { new: true, ..thought_free() }),
+        ("file", Landing { replaces: Some(elsewhere), ..thought_free() }),
+        ("free", Landing { replaces: Some(elsewhere), ..thought_free() }),
+    ];
+    for (name, landing) in landings {
+        let landed =
+            Incoming::begin(&folder, &path(name), landing).and_then(|incoming| incoming.finish(0, None));
+        let error = landed.map(drop).unwrap_err();
+        assert!(target::is_taken(&error), "{name}: {error}");
+        assert_eq!(names(place.path()), before, "{name}");
+    }
+    assert_eq!(std::fs::read(place.path().join("file")).unwrap(), b"old");
+}
