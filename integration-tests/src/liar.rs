@@ -99,7 +99,7 @@ impl Way {
     }
 }
 
-const WAYS: [Way; 22] = [
+const WAYS: [Way; 23] = [
     way("listing", "LIST {}", There::Folder, "list"),
     way("listing", "SEARCH {}", There::Nothing, "search"),
     way("listing", "READ -r {}", There::Folder, "list"),
@@ -111,6 +111,7 @@ const WAYS: [Way; 22] = [
     after(reading, way("payload", "READ {}", There::Small, "read")),
     after(reading_some, way("payload", "READ {}", There::Small, "read")),
     after(piece_list, way("payload", "READ {} film.mov", There::Large, "pieces")),
+    after(reading_all, way("parts", "READ {} film.mov", There::Large, "read")),
     way("proving", "READ {} film.mov", There::Large, "pieces"),
     way("renaming", "RENAME {} another", There::Nothing, "rename"),
     way("deleting", "DELETE {}", There::Nothing, "delete"),
@@ -124,7 +125,7 @@ const WAYS: [Way; 22] = [
     way("landing", "WRITE large.bin {}", There::Nothing, "end"),
 ];
 
-const GETS: [Way; 7] = [
+const GETS: [Way; 8] = [
     way("finding", "GET {} @", There::Small, "stat"),
     way("opening", "GET {} @", There::Small, "read"),
     way("opening", "GET {} @", There::Large, "read"),
@@ -132,6 +133,7 @@ const GETS: [Way; 7] = [
     after(reading, way("payload", "GET {} @", There::Small, "read")),
     after(reading_some, way("payload", "GET {} @", There::Small, "read")),
     after(piece_list, way("payload", "GET --replace {}/film.mov @", There::Large, "pieces")),
+    after(reading_all, way("parts", "GET --replace {}/film.mov @", There::Large, "read")),
 ];
 
 /// All ways of a peer that gets a file.
@@ -253,6 +255,14 @@ fn reading(message: &Value) -> Vec<u8> {
 fn reading_some(message: &Value) -> Vec<u8> {
     let id = message["id"].as_u64().unwrap();
     [reading(message), section_of(id, 0, &CONTENT[..2])].concat()
+}
+
+fn reading_all(message: &Value) -> Vec<u8> {
+    let (id, entry) = (&message["id"], entry(message, "video", LARGE_BYTES));
+    let ranges = json!([{"offset": 0, "byte_count": LARGE_BYTES}]);
+    let said =
+        json!({"type": "reading", "id": id, "entry": entry, "byte_count": LARGE_BYTES, "ranges": ranges});
+    line_of(&said).into_bytes()
 }
 
 fn piece_list(message: &Value) -> Vec<u8> {

@@ -38,7 +38,7 @@ pub struct Payload {
     pub bytes: Vec<u8>,
     /// Offset and length of each section.
     pub sections: Vec<(u64, usize)>,
-    /// The line that ended it: `end` or `failed`.
+    /// The line that ended it: `end`, `sent` or `failed`.
     pub end: Value,
 }
 
@@ -229,7 +229,7 @@ impl Session {
         (entries, end)
     }
 
-    /// Sections up to `end` or `failed`, held against PROTOCOL.md, section 5.
+    /// Sections up to `end`, `sent` or `failed`, held against PROTOCOL.md, section 5.
     ///
     /// # Panics
     /// When they break a rule of that section.
@@ -238,11 +238,10 @@ impl Session {
         loop {
             let line = self.answer(id);
             if line["type"] != "section" {
-                assert!(["end", "failed"].contains(&line["type"].as_str().unwrap()), "{line}");
-                if line["type"] == "end" {
-                    assert_eq!(line["byte_count"], bytes.len(), "{line}");
-                    assert_eq!(line["digest"], digest(&bytes), "{line}");
-                }
+                let kind = line["type"].as_str().unwrap();
+                assert!(["end", "sent", "failed"].contains(&kind), "{line}");
+                assert!(kind == "failed" || line["byte_count"] == bytes.len(), "{line}");
+                assert!(kind != "end" || line["digest"] == digest(&bytes), "{line}");
                 assert_is_not_from_outside(&bytes);
                 return Payload { bytes, sections, end: line };
             }

@@ -15,7 +15,7 @@ pub use entry::{Entry, Kind, UnknownKind};
 pub use hello::{Hello, Role, SessionLimits, Welcome};
 pub use link::{FloodId, LinkMessage};
 pub use number::ByteCount;
-pub use payload::{Abort, End, Failed, Section};
+pub use payload::{Abort, End, Failed, Section, Sent};
 pub use reply::Reply;
 pub use request::{Range, Request};
 

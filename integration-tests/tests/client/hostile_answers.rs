@@ -68,9 +68,16 @@ pub(crate) fn server_that_loses(server: &Server, lost: &'static str) -> Imposter
 
 /// Passes one whole answer on: lines and sections up to a line that ends it.
 fn pass_answer_on(real: &mut Session, session: &mut Session) {
+    pass_altered_answer_on(real, session, &|_| {});
+}
+
+/// The same, with something altered in its lines.
+pub(crate) fn pass_altered_answer_on(real: &mut Session, session: &mut Session, alter: &dyn Fn(&mut Value)) {
     loop {
         let line = real.line();
-        session.try_send_raw(line_of(&line));
+        let mut altered = line.clone();
+        alter(&mut altered);
+        session.try_send_raw(line_of(&altered));
         match line["type"].as_str().unwrap() {
             "section" => {
                 let byte_count = usize::try_from(line["byte_count"].as_u64().unwrap()).unwrap();

@@ -33,6 +33,7 @@ mod renamed;
 mod damaged_partials;
 mod cuts;
 mod many_sources;
+mod unhashed;
 mod broken_connections;
 mod changing_files;
 mod hostile_answers;

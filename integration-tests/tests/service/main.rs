@@ -16,6 +16,7 @@ mod searching;
 mod stat;
 mod reading;
 mod large_sizes;
+mod unhashed;
 mod pieces;
 mod writing;
 mod writing_large;

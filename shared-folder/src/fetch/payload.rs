@@ -3,8 +3,9 @@
 use super::FetchError;
 use crate::remote::{EMPTY_SECTIONS_MAX, RemoteError, Retry, Session, Watch};
 use wire::connection::SectionBytes;
+use wire::digest::Digest;
 use wire::limits::{PIECE_BYTES, SECTION_BYTES_MAX};
-use wire::message::{End, Reply, Section};
+use wire::message::{End, Reply, Section, Sent};
 
 /// What may be left of a payload that nobody here can take, so that it is read to its end instead of closing the
 /// connection with all that is under way in it.
@@ -91,24 +92,62 @@ impl Due {
     }
 }
 
+/// What ends a payload that came whole.
+enum Ending {
+    Hashed(End),
+    Unhashed(Sent),
+}
+
 /// Receives the payload of `id` into `sink`, to its `end`.
 pub(super) fn receive(
+    session: &mut Session,
+    id: u64,
+    due: Due,
+    sink: &mut dyn Sink,
+    (watch, retry): (&dyn Watch, &mut Retry),
+) -> Result<End, FetchError> {
+    match receive_any(session, id, due, sink, (watch, retry))? {
+        Ending::Hashed(end) => Ok(end),
+        Ending::Unhashed(_) => Err(session.violated("a payload without a digest").into()),
+    }
+}
+
+/// The same, for parts of `version` that were asked for unhashed: the sink holds them against its pieces.
+pub(super) fn receive_parts(
+    session: &mut Session,
+    id: u64,
+    (version, due): (Digest, Due),
+    sink: &mut dyn Sink,
+    (watch, retry): (&dyn Watch, &mut Retry),
+) -> Result<(), FetchError> {
+    match receive_any(session, id, due, sink, (watch, retry))? {
+        Ending::Unhashed(sent) if sent.file_digest != version => {
+            Err(session.violated("parts of another version than the one asked for").into())
+        }
+        Ending::Hashed(_) | Ending::Unhashed(_) => Ok(()),
+    }
+}
+
+fn receive_any(
     session: &mut Session,
     id: u64,
     mut due: Due,
     sink: &mut dyn Sink,
     (watch, retry): (&dyn Watch, &mut Retry),
-) -> Result<End, FetchError> {
+) -> Result<Ending, FetchError> {
     let byte_count = due.left();
     let mut failure: Option<FetchError> = None;
     loop {
         let section = match session.more(id, watch)? {
             Reply::Section(section) => section,
-            Reply::End(_) if failure.is_some() => break,
-            Reply::End(end) if due.left() > 0 || end.byte_count.get() != byte_count => {
+            Reply::End(_) | Reply::Sent(_) if failure.is_some() => break,
+            Reply::End(End { byte_count: sent, .. }) | Reply::Sent(Sent { byte_count: sent, .. })
+                if due.left() > 0 || sent.get() != byte_count =>
+            {
                 return Err(session.violated("a payload that is shorter than announced").into());
             }
-            Reply::End(end) => return Ok(end),
+            Reply::End(end) => return Ok(Ending::Hashed(end)),
+            Reply::Sent(sent) => return Ok(Ending::Unhashed(sent)),
             Reply::Failed(failed) => return Err(failure.unwrap_or_else(|| RemoteError::from(failed).into())),
             _ => return Err(session.violated("a line that is no part of a payload").into()),
         };

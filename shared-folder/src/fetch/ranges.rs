@@ -1,6 +1,6 @@
 //! Fetching only the pieces that differ.
 
-use super::payload::{Due, Span, receive};
+use super::payload::{Due, Span, receive_parts};
 use super::whole::await_reading;
 use super::{Attempts, FetchError};
 use crate::incoming::Incoming;
@@ -57,7 +57,9 @@ impl Attempts<'_> {
         let session = self.remote.session()?;
         let ranges = spans.iter().map(|span| span.to_range()).collect();
         let path = Some(self.fetch.source.as_str().to_owned());
-        let id = session.ask(&Read { path, ranges: Some(ranges), if_digest: Some(version), digest: None })?;
+        // The whole is hashed as it lands.
+        let (if_digest, unhashed) = (Some(version), true);
+        let id = session.ask(&Read { path, ranges: Some(ranges), if_digest, unhashed, digest: None })?;
         let reading = await_reading(session, id, Some(&self.fetch.source), self.watch)?;
         let due = Due::new(spans.to_vec());
         if reading.byte_count.get() != due.left()
@@ -66,8 +68,7 @@ impl Attempts<'_> {
             return Err(session.violated("other ranges than those asked for").into());
         }
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| Ok(incoming.section(offset, bytes)?);
-        receive(session, id, due, &mut sink, (self.watch, &mut self.retry))?;
-        Ok(())
+        receive_parts(session, id, (version, due), &mut sink, (self.watch, &mut self.retry))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fetching into something that cannot be verified before it is used, such as a pipe: bytes go out as they come.
 
-use super::payload::{Due, Span, receive};
+use super::payload::{Due, Span, receive, receive_parts};
 use super::whole::{ask_whole, await_reading, await_whole, check_whole};
 use super::{FetchError, Fetched, changed};
 use crate::hashing::BUFFER_BYTES;
@@ -86,14 +86,17 @@ impl Stream<'_> {
         let span = Span { start, end };
         let path = Some(self.source.as_str().to_owned());
         let ranges = Some(vec![span.to_range()]);
-        let id = session.ask(&Read { path, ranges, if_digest: Some(version), digest: None })?;
+        // The whole is hashed as it goes out.
+        let (if_digest, unhashed) = (Some(version), true);
+        let id = session.ask(&Read { path, ranges, if_digest, unhashed, digest: None })?;
         let reading = await_reading(session, id, Some(self.source), self.watch)?;
         if reading.byte_count.get() != span.byte_count() {
             return Err(session.violated("other ranges than those asked for").into());
         }
         let flow = &mut self.flow;
         let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| flow.take(bytes);
-        receive(session, id, Due::new(vec![span]), &mut sink, (self.watch, &mut self.retry))?;
+        let due = Due::new(vec![span]);
+        receive_parts(session, id, (version, due), &mut sink, (self.watch, &mut self.retry))?;
         Ok((end, version))
     }
 

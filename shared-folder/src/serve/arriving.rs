@@ -14,7 +14,6 @@ use std::sync::Arc;
 use wire::digest::Digest;
 use wire::error_code::ErrorCode;
 use wire::limits::{PIECE_BYTES, RANGES_MAX};
-use wire::message::payload::End;
 use wire::message::reply::{Found, Reading};
 use wire::message::request::Read;
 use wire::message::{ByteCount, Entry, Range};
@@ -46,25 +45,24 @@ impl Session<'_> {
         let runs = read.ranges.as_ref().map_or_else(|| vec![(0, whole)], |ranges| merge(ranges, whole));
         let file = arriving.file().filter(|_| runs.iter().all(|run| arriving.has(pieces_of(run))));
         let not_yet = || Refusal::new(ErrorCode::NotFound, "not all of that has arrived here yet");
-        self.send_arriving(id, (&arriving, file.ok_or_else(not_yet)?), (&runs, read.ranges.is_some()))
+        self.send_arriving(id, (&arriving, file.ok_or_else(not_yet)?), (&runs, read))
     }
 
     fn send_arriving(
         &mut self,
         id: u64,
         (arriving, file): (&Arriving, &File),
-        (runs, is_part): (&[Run], bool),
+        (runs, read): (&[Run], &Read),
     ) -> Result<(), Stop> {
         let byte_count: u64 = runs.iter().map(|run| run.1).sum();
         self.take_slot(id, byte_count, format!("read {}", arriving.path()))?;
         let (byte_count, digest) = (ByteCount::new(byte_count), arriving.proof().digest);
-        let sent = is_part.then(|| runs.iter().map(|run| range(run.0, run.1)).collect());
+        let sent = read.ranges.is_some().then(|| runs.iter().map(|run| range(run.0, run.1)).collect());
         let reading =
             Reading { entry: entry_of(arriving), byte_count, ranges: sent, file_digest: Some(digest) };
         self.connection.sender.queue(Some(id), &reading)?;
-        let of_bytes = self.send_and_hash(id, file, runs)?;
-        let end = End { byte_count, digest: of_bytes, file_digest: Some(digest) };
-        Ok(self.connection.sender.queue(Some(id), &end)?)
+        let end = self.send_parts(id, file, runs, (Some(digest), read.unhashed))?;
+        Ok(self.connection.sender.queue_any(Some(id), &end)?)
     }
 
     /// A file with that content on its way to where this guest may read; or why there is no whole one.

@@ -20,10 +20,10 @@ use std::thread::{Builder, scope};
 use wire::digest::{Digest, PieceHasher, PieceValue};
 use wire::error_code::ErrorCode;
 use wire::limits::{PIECE_BYTES, WORKING_INTERVAL};
-use wire::message::payload::End;
+use wire::message::payload::{End, Sent};
 use wire::message::reply::{PieceList, Reading};
 use wire::message::request::{Pieces, Read};
-use wire::message::{ByteCount, Range};
+use wire::message::{ByteCount, Range, Reply};
 use wire::path::SharedPath;
 
 /// A run of a file's bytes: offset and length.
@@ -34,36 +34,35 @@ impl Session<'_> {
         if let Some((hot, status)) = self.find_hot(read) {
             return self.answer_small(id, (hot.path(), &status), hot.digest());
         }
-        let (path, opened) = match self.named(id, read.path.as_deref(), read.digest) {
+        let (path, opened, named) = match self.named(id, read.path.as_deref(), read.digest) {
             Ok(named) => named,
             Err(missing) => return self.read_arriving(id, read, missing),
         };
         if read.ranges.is_none() && opened.status.byte_count <= UNSTORED_BYTES_MAX {
             return self.read_small(id, &path, opened, read.if_digest);
         }
-        let known = match read.if_digest {
-            Some(_) => Some(self.hash(id, &opened, &path)?),
-            None => self.host.share.catalogue.known(&opened.status.identity),
+        let known = match (named, read.if_digest) {
+            (Some(hashed), _) => Some(hashed),
+            (None, Some(_)) => Some(self.hash(id, &opened, &path)?),
+            (None, None) => self.host.share.catalogue.known(&opened.status.identity),
         };
         check_version(read.if_digest, known.as_ref().map(|hashed| hashed.digest))?;
         let file_bytes = opened.status.byte_count;
-        let byte_count = match &read.ranges {
-            None => file_bytes,
-            Some(ranges) => merge(ranges, file_bytes).iter().map(|run| run.1).sum(),
-        };
+        let runs = read.ranges.as_ref().map(|ranges| merge(ranges, file_bytes));
+        let byte_count = runs.as_ref().map_or(file_bytes, |runs| runs.iter().map(|run| run.1).sum());
         self.take_slot(id, byte_count, format!("read {path}"))?;
-        match &read.ranges {
+        match runs {
             None => self.read_whole(id, &path, &opened, known),
-            Some(ranges) => self.read_ranges(id, &path, &opened, (ranges, known)),
+            Some(runs) => self.read_ranges(id, &path, &opened, (&runs, read.unhashed, known)),
         }
     }
 
     pub(super) fn pieces(&mut self, id: u64, pieces: &Pieces) -> Result<(), Stop> {
-        let (path, opened) = match self.named(id, pieces.path.as_deref(), pieces.digest) {
+        let (path, opened, named) = match self.named(id, pieces.path.as_deref(), pieces.digest) {
             Ok(named) => named,
             Err(missing) => return self.pieces_of_arriving(id, pieces.digest, missing),
         };
-        let hashed = self.hash(id, &opened, &path)?;
+        let hashed = named.map_or_else(|| self.hash(id, &opened, &path), Ok)?;
         self.send_piece_list(id, (opened.status.byte_count, hashed.digest), &hashed.pieces)
     }
 
@@ -157,19 +156,23 @@ impl Session<'_> {
         }
     }
 
+    /// The file of that path; or one of that content, with what its digest was just found by.
     fn named(
         &mut self,
         id: u64,
         path: Option<&str>,
         digest: Option<Digest>,
-    ) -> Result<(SharedPath, OpenFile), Stop> {
+    ) -> Result<(SharedPath, OpenFile, Option<Hashed>), Stop> {
         match (path, digest) {
             (Some(text), None) => {
                 let path = Share::path(text)?;
                 let opened = self.open_near(&path)?;
-                Ok((path, opened))
+                Ok((path, opened, None))
             }
-            (None, Some(digest)) => self.open_by_digest(id, digest).map(|(path, opened, _)| (path, opened)),
+            (None, Some(digest)) => {
+                let (path, opened, hashed) = self.open_by_digest(id, digest)?;
+                Ok((path, opened, Some(hashed)))
+            }
             _ => Err(both_named()),
         }
     }
@@ -252,20 +255,36 @@ impl Session<'_> {
         id: u64,
         path: &SharedPath,
         opened: &OpenFile,
-        (ranges, known): (&[Range], Option<Hashed>),
+        (runs, unhashed, known): (&[Run], bool, Option<Hashed>),
     ) -> Result<(), Stop> {
-        let runs = merge(ranges, opened.status.byte_count);
         let byte_count = runs.iter().map(|run| run.1).sum();
         let sent = runs.iter().map(|(offset, count)| Range {
             offset: ByteCount::new(*offset),
             byte_count: ByteCount::new(*count),
         });
         self.announce(id, path, opened, (byte_count, Some(sent.collect()), known.as_ref()))?;
-        let digest = self.send_and_hash(id, &opened.file, &runs)?;
-        check_unchanged(opened)?;
         let file_digest = known.map(|hashed| hashed.digest);
-        let end = End { byte_count: ByteCount::new(byte_count), digest, file_digest };
-        Ok(self.connection.sender.queue(Some(id), &end)?)
+        let end = self.send_parts(id, &opened.file, runs, (file_digest, unhashed))?;
+        check_unchanged(opened)?;
+        Ok(self.connection.sender.queue_any(Some(id), &end)?)
+    }
+
+    /// Sends some of a file, and gives what ends it: a digest of these bytes, unless whoever asked holds them against the pieces
+    /// of the version that this is.
+    pub(super) fn send_parts(
+        &mut self,
+        id: u64,
+        file: &File,
+        runs: &[Run],
+        (file_digest, unhashed): (Option<Digest>, bool),
+    ) -> Result<Reply, Stop> {
+        let byte_count = ByteCount::new(runs.iter().map(|run| run.1).sum());
+        if let Some(file_digest) = file_digest.filter(|_| unhashed) {
+            self.send_runs(id, file, runs)?;
+            return Ok(Reply::Sent(Sent { byte_count, file_digest }));
+        }
+        let digest = self.send_and_hash(id, file, runs)?;
+        Ok(Reply::End(End { byte_count, digest, file_digest }))
     }
 
     fn announce(
@@ -296,7 +315,7 @@ impl Session<'_> {
     }
 
     /// Sends runs while a thread of its own hashes the same bytes in the same order.
-    pub(super) fn send_and_hash(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<Digest, Stop> {
+    fn send_and_hash(&mut self, id: u64, file: &File, runs: &[Run]) -> Result<Digest, Stop> {
         let given_up = AtomicBool::new(false);
         let (done, digest) = bounded(1);
         scope(|threads| {

@@ -57,7 +57,7 @@ impl Talk {
             Request::Read { path, ranges, if_digest } => {
                 let ranges = ranges.as_deref().map(|ranges| ranges.iter().copied().map(range).collect());
                 let path = Some(path.clone());
-                self.send(&request::Read { path, digest: None, ranges, if_digest: *if_digest });
+                self.send(&request::Read { path, ranges, if_digest: *if_digest, ..request::Read::default() });
             }
             Request::ReadDigest(digest) => {
                 self.send(&request::Read { digest: Some(*digest), ..request::Read::default() });

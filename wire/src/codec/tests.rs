@@ -157,6 +157,7 @@ proptest! {
         round_trip(Some(id), Request::Rename(Rename { path: path.clone(), to, replace: flag }));
         round_trip(Some(id), Request::Read(Read {
             path: Some(path.clone()), digest, ranges: flag.then(|| vec![range, range]), if_digest: digest,
+            unhashed: !flag,
         }));
         round_trip(Some(id), Request::Write(Write {
             path, byte_count: flag.then_some(range.offset), modified: Some(Timestamp::from_unix(offset as i64, 5)),

@@ -27,6 +27,15 @@ pub struct End {
     pub file_digest: Option<Digest>,
 }
 
+/// The payload is complete, and was not hashed: whoever asked for that knows the pieces of the version that it is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The number of bytes sent.
+    pub byte_count: ByteCount,
+    /// The digest of the whole file.
+    pub file_digest: Digest,
+}
+
 /// The serving end cannot complete the payload it began; what it sent is void.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
@@ -47,7 +56,7 @@ pub struct Abort {
     pub message: String,
 }
 
-message_types! { Section = "section", End = "end", Failed = "failed", Abort = "abort" }
+message_types! { Section = "section", End = "end", Sent = "sent", Failed = "failed", Abort = "abort" }
 
 message_set! {
     /// What a writer may send from `write` to the end of its payload.

@@ -1,7 +1,7 @@
 //! What the serving end answers.
 
 use super::number::optional_numbers;
-use super::payload::{End, Failed, Section};
+use super::payload::{End, Failed, Section, Sent};
 use super::text::short;
 use super::{ByteCount, Entry, Range, message_set, message_types};
 use crate::codec::{only_map, only_map_option, only_map_vec, only_maps};
@@ -185,6 +185,7 @@ message_set! {
         PieceList(PieceList) = "piece_list",
         Section(Section) = "section",
         End(End) = "end",
+        Sent(Sent) = "sent",
         Failed(Failed) = "failed",
         Ready(Ready) = "ready",
         Written(Written) = "written",

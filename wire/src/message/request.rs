@@ -63,6 +63,9 @@ pub struct Read {
     /// Only this version of the file; another one is `changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_digest: Option<Digest>,
+    /// Whether the asker holds what comes against the pieces of that version, so that ranges need no digest of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unhashed: bool,
 }
 
 /// Asks for the values of a file's pieces. Exactly one of the two.

@@ -4,7 +4,7 @@ use super::Source;
 use super::board::{Next, Use};
 use super::ground::{First, Ground};
 use crate::fetch::FetchError;
-use crate::fetch::payload::{Due, Span, receive};
+use crate::fetch::payload::{Due, Span, receive_parts};
 use crate::fetch::whole::await_reading;
 use crate::incoming::Proof;
 use crate::remote::{Cancel, PiecesOf, Recovery, Remote, RemoteError, Retry, Session, Unwatched};
@@ -230,7 +230,8 @@ impl<'a, 'b> Errand<'a, 'b> {
         };
         let told = await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), span)?;
         let session = self.remote.session_in_use(true)?;
-        receive(session, id, Due::new(vec![span]), &mut sink, (&Unwatched, &mut self.retry))?;
+        let due = (self.ground.wanted.digest, Due::new(vec![span]));
+        receive_parts(session, id, due, &mut sink, (&Unwatched, &mut self.retry))?;
         Ok((last, Some((told.modified, told.executable))))
     }
 
@@ -266,7 +267,13 @@ impl<'a, 'b> Errand<'a, 'b> {
         let version = self.ground.wanted.digest;
         let (digest, if_digest) = if path.is_some() { (None, Some(version)) } else { (Some(version), None) };
         let ranges = Some(vec![span_of(proof, &pieces).to_range()]);
-        let id = self.remote.session_in_use(true)?.ask(&Read { path, digest, ranges, if_digest })?;
+        let id = self.remote.session_in_use(true)?.ask(&Read {
+            path,
+            digest,
+            ranges,
+            if_digest,
+            unhashed: true,
+        })?;
         self.asked.push_back((id, pieces));
         Ok(())
     }
@@ -283,7 +290,8 @@ impl<'a, 'b> Errand<'a, 'b> {
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| {
             arriving.section((ground, number), proof, offset, bytes)
         };
-        receive(session, id, Due::new(vec![span]), &mut sink, (&Unwatched, &mut self.retry))?;
+        let due = (ground.wanted.digest, Due::new(vec![span]));
+        receive_parts(session, id, due, &mut sink, (&Unwatched, &mut self.retry))?;
         if std::mem::take(&mut self.arriving.has_stored) {
             self.retry.advanced();
         }
