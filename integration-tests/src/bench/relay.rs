@@ -77,6 +77,10 @@ impl Shared {
                 return;
             }
             let Ok(server) = TcpStream::connect(self.target) else { return };
+            // No router keeps the last bytes back until those before are acknowledged.
+            for way in [&client, &server] {
+                let _ = way.set_nodelay(true);
+            }
             let (Ok(up), Ok(down)) = (client.try_clone(), server.try_clone()) else { return };
             thread::spawn(move || io::copy(&mut &up, &mut &down));
             let shared = Arc::clone(self);
