@@ -4,7 +4,9 @@
 //! Must not know how the sources were found.
 
 mod errand;
+mod arriving;
 mod ground;
+mod remains;
 mod board;
 mod pace;
 

@@ -100,8 +100,9 @@ fn two_that_have_one_half_each_complete_from_each_other_when_nobody_else_is_left
         [fetch(&other, &one, &ways[1]), one_fetches.join().unwrap()]
     });
     assert!(one.content("a") == bytes && other.content("a") == bytes);
-    for (gathered, partner) in [(of_one, &one), (of_other, &other)] {
-        let brought = brought_by(&gathered, partner.address());
+    for (gathered, partner, way) in [(of_one, &one, &ways[1]), (of_other, &other, &ways[0])] {
+        // What the origin gave of a piece before it died need not come once more.
+        let brought = brought_by(&gathered, partner.address()) + brought_by(&gathered, way.address());
         assert_eq!(gathered.fetched.unwrap().reused, 12 * MIB as u64 + 5);
         assert_eq!(brought, 12 * MIB as u64);
     }
@@ -143,7 +144,8 @@ fn two_that_lack_the_same_piece_end_both_and_keep_what_they_have() {
                 let sources = vec![source(way.address(), false)];
                 let gathered = fetch_into(holder, bytes, sources, &mut Once::of(partner, bytes));
                 assert!(gathered.fetched.is_err());
-                assert!(brought_by(&gathered, partner.address()) >= 2 * MIB as u64);
+                let brought = brought_by(&gathered, partner.address()) + brought_by(&gathered, way.address());
+                assert!(brought >= 2 * MIB as u64);
             });
         }
     });

@@ -238,6 +238,35 @@ fn sources_that_all_die_are_asked_again_when_they_come_back() {
 }
 
 #[test]
+fn what_came_of_a_piece_before_the_connection_was_cut_is_not_fetched_again() {
+    let (bytes, here) = (content(6 * MIB + 17, 0), Here::new());
+    let holder = Holder::with(&bytes);
+    // Less than a piece comes over each connection.
+    let cut = Proxy::to(holder.address(), Way::CutEach(3 * MIB as u64 / 4));
+    let gathered = here.gather(&bytes, &[cut.address()]);
+    gathered.fetched.unwrap();
+    assert_eq!((gathered.sources[0].byte_count, gathered.surplus), (bytes.len() as u64, 0));
+    assert_eq!(here.landed(), bytes);
+}
+
+#[test]
+fn promise_2_whoever_continues_what_another_began_falsely_is_not_blamed_and_the_file_is_right() {
+    let bytes = content(24 * MIB + 17, 0);
+    let holders = holders(2, &bytes);
+    for _ in 0..4 {
+        let here = Here::new();
+        let liar = Proxy::to(holders[0].address(), Way::FalseBeginning);
+        let honest = Proxy::to(holders[1].address(), Way::CutEach(5 * MIB as u64));
+        let gathered = here.gather(&bytes, &[liar.address(), honest.address()]);
+        gathered.fetched.unwrap();
+        assert_eq!(gathered.sources[1].fault, None);
+        // Of a short rest, half may be right.
+        assert!(gathered.sources[0].byte_count < 4096, "{:?}", gathered.sources);
+        assert_eq!(here.landed(), bytes);
+    }
+}
+
+#[test]
 fn what_has_the_name_already_is_replaced_or_refused_and_its_pieces_are_used() {
     let (bytes, here, cancel) = (content(6 * MIB, 0), Here::new(), Cancel::new().unwrap());
     let holders = holders(2, &bytes);

@@ -114,6 +114,8 @@ pub(crate) enum Way {
     StuckAfter(u64),
     /// Changes a byte of every piece of the file.
     Poison,
+    /// Gives half a piece with a byte changed, then closes the connection, each time.
+    FalseBeginning,
     /// Answers `pieces` with a list for half the length that merges to the digest all the same.
     ListOfHalves(Vec<u8>),
 }
@@ -176,7 +178,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 
 fn answer(server: &TcpStream, client: &TcpStream, way: &Way, passed: &AtomicU64) {
     match way {
-        Way::Poison | Way::ListOfHalves(_) => falsify(server, client, way),
+        Way::Poison | Way::FalseBeginning | Way::ListOfHalves(_) => falsify(server, client, way),
         Way::CutEach(most) => limit(server, client, *most, &AtomicU64::new(0)),
         Way::CutFor(most) => limit(server, client, *most, passed),
         Way::StuckAfter(most) => {
@@ -229,9 +231,14 @@ fn falsify(server: &TcpStream, client: &TcpStream, way: &Way) {
             line = format!(r#"{{"v":1,"type":"end","id":{id},"byte_count":64,"digest":"{digest}"}}"#) + "\n";
             halves = None;
         } else if section.len() > 1024
-            && let Way::Poison = way
+            && let Way::Poison | Way::FalseBeginning = way
         {
             section[512] ^= 1;
+            if let Way::FalseBeginning = way {
+                section.truncate(section.len() / 2);
+                let _ = to.write_all(line.as_bytes()).and_then(|()| to.write_all(&section));
+                return;
+            }
         }
         if to.write_all(line.as_bytes()).and_then(|()| to.write_all(&section)).is_err() {
             return;

@@ -123,6 +123,11 @@ impl Board {
         self.free > 0 && self.free_pieces().any(|piece| self.is_held(source, piece))
     }
 
+    /// Whether that piece is not done.
+    pub(super) fn is_open(&self, piece: usize) -> bool {
+        self.states.get(piece).is_some_and(|state| *state != State::Done)
+    }
+
     /// Whether all pieces are done.
     pub(super) fn is_done(&self) -> bool {
         self.open == 0

@@ -1,8 +1,10 @@
 //! One source: asked over a session of its own for what the board gives it, as long as it gives what is right.
 
 use super::Source;
+use super::arriving::Arriving;
 use super::board::{Next, Use};
-use super::ground::{First, Ground};
+use super::ground::{First, Ground, is_lie};
+use super::remains::{Beginning, Beginnings};
 use crate::fetch::FetchError;
 use crate::fetch::payload::{Due, Span, receive_parts};
 use crate::fetch::whole::await_reading;
@@ -13,7 +15,6 @@ use std::ops::Range;
 use std::time::Duration;
 use wire::connection::SectionBytes;
 use wire::error_code::ErrorCode;
-use wire::limits::PIECE_BYTES;
 use wire::message::Entry;
 use wire::message::request::Read;
 use wire::path::SharedPath;
@@ -27,6 +28,13 @@ const VAIN_LOOKS_MAX: u32 = 10;
 
 /// The bytes that prove a length, and what was told of the file: when it was changed, and whether it can be run.
 type LastPiece = (Vec<u8>, Option<(Timestamp, bool)>);
+
+/// A request, for pieces of which others have brought some beginnings.
+struct Asked {
+    id: u64,
+    pieces: Range<usize>,
+    beginnings: Beginnings,
+}
 
 /// What one thread does.
 pub(super) struct Errand<'a, 'b> {
@@ -44,18 +52,8 @@ pub(super) struct Errand<'a, 'b> {
     pause: Duration,
     vain_looks: u32,
     /// Asked for and not answered, in order.
-    asked: VecDeque<(u64, Range<usize>)>,
+    asked: VecDeque<Asked>,
     arriving: Arriving,
-}
-
-/// A piece that has come in part.
-#[derive(Default)]
-struct Arriving {
-    bytes: Vec<u8>,
-    filled: usize,
-    /// Whether the session was given up because nothing of it is needed.
-    is_settled: bool,
-    has_stored: bool,
 }
 
 impl<'a, 'b> Errand<'a, 'b> {
@@ -83,10 +81,7 @@ impl<'a, 'b> Errand<'a, 'b> {
     pub(super) fn run(mut self) {
         loop {
             let Err(fault) = self.work() else { break };
-            self.leave_unanswered();
-            let is_settled = std::mem::take(&mut self.arriving.is_settled);
-            let filled = std::mem::take(&mut self.arriving.filled) as u64;
-            self.ground.release(self.number, filled, is_settled);
+            let is_settled = self.release(&fault);
             if is_settled {
                 continue;
             }
@@ -100,14 +95,32 @@ impl<'a, 'b> Errand<'a, 'b> {
         }
     }
 
+    /// Gives back what does not come because of `fault`; whether that is only because it is not wanted any more.
+    fn release(&mut self, fault: &FetchError) -> bool {
+        let mut beginnings = self.leave_unanswered();
+        let is_settled = std::mem::take(&mut self.arriving.is_settled);
+        let (own, others) = self.arriving.leave(self.number);
+        beginnings.extend(others);
+        let mut vain = 0;
+        for (piece, beginning) in own {
+            if is_settled || is_lie(fault) {
+                vain += beginning.byte_count();
+            } else {
+                beginnings.insert(piece, beginning);
+            }
+        }
+        self.ground.release(self.number, beginnings, (vain, is_settled));
+        is_settled
+    }
+
     /// Gives up what was asked for behind what failed. Its answers would come all the same, so the session ends with it.
-    fn leave_unanswered(&mut self) {
+    fn leave_unanswered(&mut self) -> Beginnings {
         if !self.asked.is_empty()
             && let Ok(session) = self.remote.session_in_use(true)
         {
             let _ = session.broken(RemoteError::Closed);
         }
-        self.asked.clear();
+        self.asked.drain(..).flat_map(|asked| asked.beginnings).collect()
     }
 
     /// What may be done about it; the error itself where it is nothing.
@@ -215,22 +228,22 @@ impl<'a, 'b> Errand<'a, 'b> {
     }
 
     fn last_piece(&mut self, proof: &Proof, place: usize) -> Result<LastPiece, FetchError> {
-        let span = span_of(proof, &(place..place + 1));
-        let mut last = Vec::new();
-        if span.byte_count() == 0 {
+        let (spans, mut last) = (spans_of(proof, &(place..place + 1), &Beginnings::new()), Vec::new());
+        if spans.is_empty() {
             return Ok((last, None));
         }
-        self.ask_for(proof, place..place + 1)?;
-        let Some((id, _)) = self.asked.pop_back() else { return Ok((last, None)) };
+        self.ask_for(proof, place..place + 1, Beginnings::new())?;
+        let Some(Asked { id, .. }) = self.asked.pop_back() else { return Ok((last, None)) };
         let mut sink = |_: u64, bytes: &mut SectionBytes<'_>| {
             let kept = last.len();
             last.resize(kept + usize::try_from(bytes.left()).unwrap_or(0), 0);
             let read = bytes.read_exact(last.get_mut(kept..).unwrap_or_default());
             read.map_err(|error| FetchError::Remote(error.into()))
         };
-        let told = await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), span)?;
+        let due = Due::new(spans);
+        let told = await_ranges(self.remote.session_in_use(true)?, id, (&self.path, self.ground), &due)?;
         let session = self.remote.session_in_use(true)?;
-        let due = (self.ground.wanted.digest, Due::new(vec![span]));
+        let due = (self.ground.wanted.digest, due);
         receive_parts(session, id, due, &mut sink, (&Unwatched, &mut self.retry))?;
         Ok((last, Some((told.modified, told.executable))))
     }
@@ -256,79 +269,53 @@ impl<'a, 'b> Errand<'a, 'b> {
                         // It may have ended while nothing was asked.
                         self.remote.session()?;
                     }
-                    self.ask_for(proof, pieces)?;
+                    let beginnings = self.ground.beginnings(&pieces);
+                    self.ask_for(proof, pieces, beginnings)?;
                 }
             }
         }
     }
 
-    fn ask_for(&mut self, proof: &Proof, pieces: Range<usize>) -> Result<(), FetchError> {
+    fn ask_for(
+        &mut self,
+        proof: &Proof,
+        pieces: Range<usize>,
+        beginnings: Beginnings,
+    ) -> Result<(), FetchError> {
         let path = self.path.as_ref().map(|path| path.as_str().to_owned());
         let version = self.ground.wanted.digest;
         let (digest, if_digest) = if path.is_some() { (None, Some(version)) } else { (Some(version), None) };
-        let ranges = Some(vec![span_of(proof, &pieces).to_range()]);
-        let id = self.remote.session_in_use(true)?.ask(&Read {
-            path,
-            digest,
-            ranges,
-            if_digest,
-            unhashed: true,
-        })?;
-        self.asked.push_back((id, pieces));
+        let ranges = Some(spans_of(proof, &pieces, &beginnings).into_iter().map(Span::to_range).collect());
+        let read = Read { path, digest, ranges, if_digest, unhashed: true };
+        let asked = self.remote.session_in_use(true).and_then(|session| session.ask(&read));
+        // Should that have failed, what others have brought is given back with all the rest.
+        let id = asked.as_ref().copied().unwrap_or_default();
+        self.asked.push_back(Asked { id, pieces, beginnings });
+        asked?;
         Ok(())
     }
 
     /// Takes the answer to the oldest request.
     fn take(&mut self) -> Result<(), FetchError> {
-        let Some((id, pieces)) = self.asked.pop_front() else { return Ok(()) };
+        let Some(Asked { id, pieces, beginnings }) = self.asked.pop_front() else { return Ok(()) };
         let Some(proof) = self.ground.proof() else { return Ok(()) };
         let (ground, number) = (self.ground, self.number);
+        let due = Due::new(spans_of(proof, &pieces, &beginnings));
+        self.arriving.expect(beginnings);
         let session = self.remote.session_in_use(true)?;
-        let span = span_of(proof, &pieces);
-        await_ranges(session, id, (&self.path, ground), span)?;
+        await_ranges(session, id, (&self.path, ground), &due)?;
         let arriving = &mut self.arriving;
         let mut sink = |offset: u64, bytes: &mut SectionBytes<'_>| {
             arriving.section((ground, number), proof, offset, bytes)
         };
-        let due = (ground.wanted.digest, Due::new(vec![span]));
+        let due = (ground.wanted.digest, due);
         receive_parts(session, id, due, &mut sink, (&Unwatched, &mut self.retry))?;
         if std::mem::take(&mut self.arriving.has_stored) {
             self.retry.advanced();
         }
-        Ok(())
-    }
-}
-
-impl Arriving {
-    /// Takes one section, which lies within a piece, and the piece when it is whole.
-    fn section(
-        &mut self,
-        (ground, number): (&Ground<'_>, usize),
-        proof: &Proof,
-        offset: u64,
-        bytes: &mut SectionBytes<'_>,
-    ) -> Result<(), FetchError> {
-        let piece = usize::try_from(offset / PIECE_BYTES).unwrap_or(usize::MAX);
-        let span = proof.span(piece);
-        self.bytes.resize(usize::try_from(span.end - span.start).unwrap_or(0), 0);
-        while bytes.left() > 0 {
-            let end = self.filled + usize::try_from(bytes.left()).unwrap_or(0);
-            let target = self.bytes.get_mut(self.filled..end).unwrap_or_default();
-            let count = bytes.read_some(target).map_err(|error| FetchError::Remote(error.into()))?;
-            self.filled += count;
-            if !ground.moved(number, u32::try_from(count).unwrap_or(u32::MAX)) {
-                self.is_settled = true;
-                return Err(RemoteError::Closed.into());
-            }
+        for piece in self.arriving.spoiled() {
+            self.ask_for(proof, piece..piece + 1, Beginnings::new())?;
         }
-        if self.filled < self.bytes.len() {
-            return Ok(());
-        }
-        self.filled = 0;
-        if !ground.piece(number, piece, &self.bytes)? {
-            return Err(FetchError::WrongPiece { piece: piece as u64 });
-        }
-        self.has_stored = true;
         Ok(())
     }
 }
@@ -338,19 +325,29 @@ fn await_ranges(
     session: &mut Session,
     id: u64,
     (path, ground): (&Option<SharedPath>, &Ground<'_>),
-    span: Span,
+    due: &Due,
 ) -> Result<Entry, FetchError> {
     let reading = await_reading(session, id, path.as_ref(), &Unwatched)?;
     let is_other = reading.file_digest.is_some_and(|digest| digest != ground.wanted.digest);
-    if reading.byte_count.get() != span.byte_count() || is_other {
+    if reading.byte_count.get() != due.left() || is_other {
         return Err(session.violated("other ranges than those asked for").into());
     }
     Ok(reading.entry)
 }
 
-fn span_of(proof: &Proof, pieces: &Range<usize>) -> Span {
-    let (start, last) = (proof.span(pieces.start).start, proof.span(pieces.end.saturating_sub(1)));
-    Span { start, end: last.end }
+/// What is to come of these pieces: all but their beginnings.
+fn spans_of(proof: &Proof, pieces: &Range<usize>, beginnings: &Beginnings) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for piece in pieces.clone() {
+        let whole = proof.span(piece);
+        let start = whole.start + beginnings.get(&piece).map_or(0, Beginning::byte_count);
+        match spans.last_mut() {
+            Some(last) if last.end == start => last.end = whole.end,
+            _ if start < whole.end => spans.push(Span { start, end: whole.end }),
+            _ => {}
+        }
+    }
+    spans
 }
 
 /// Whether what is known under another path may be the file.

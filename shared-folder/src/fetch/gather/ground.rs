@@ -3,12 +3,14 @@
 //! Must not know how a source is asked.
 
 use super::board::{Board, Next, Use};
+use super::remains::{Beginning, Beginnings, Remains};
 use super::{Gathered, SourceShare, Wanted, landing_of};
 use crate::fetch::FetchError;
 use crate::folder::Folder;
 use crate::incoming::{Came, LandingError, Proof, Scattered};
 use crate::remote::{Cancel, RemoteError, There, Watch};
 use std::io::{self, PipeReader, PipeWriter, Write as _};
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use wire::net::{Address, DialError};
@@ -40,6 +42,7 @@ struct Shared {
     lost: Vec<usize>,
     /// What no other source can help.
     failure: Option<FetchError>,
+    remains: Remains,
     surplus: u64,
 }
 
@@ -83,6 +86,7 @@ impl<'a> Ground<'a> {
             sources: Vec::new(),
             lost: Vec::new(),
             failure: None,
+            remains: Remains::default(),
             surplus: 0,
         };
         let ground = Self {
@@ -233,7 +237,7 @@ impl<'a> Ground<'a> {
             board.done(number, place);
         }
         let mut state = self.state();
-        self.count(&mut state, number, (came, last.len() as u64));
+        self.count(&mut state, (number, &[]), (came, last.len() as u64));
         if matches!(state.phase, Phase::Landing) {
             let is_done = board.is_done();
             state.phase = Phase::Open(board);
@@ -304,41 +308,63 @@ impl<'a> Ground<'a> {
         !board.is_settled(number)
     }
 
-    /// Takes a whole piece; false if these bytes are not that piece.
-    pub(super) fn piece(&self, number: usize, piece: usize, bytes: &[u8]) -> Result<bool, LandingError> {
-        let Some(landing) = self.landing.get() else { return Ok(false) };
+    /// What had come of these pieces, which are given to somebody now, before other connections were lost.
+    pub(super) fn beginnings(&self, pieces: &Range<usize>) -> Beginnings {
+        self.state().remains.take(pieces)
+    }
+
+    /// Takes a whole piece, which began with what others had given.
+    pub(super) fn piece(
+        &self,
+        number: usize,
+        (piece, bytes): (usize, &[u8]),
+        others: &[(usize, u64)],
+    ) -> Result<Came, LandingError> {
+        let Some(landing) = self.landing.get() else { return Ok(Came::Wrong) };
         let came = landing.piece(piece, bytes)?;
         let mut state = self.state();
         // Though all may be over by now: it is kept.
-        self.count(&mut state, number, (came, bytes.len() as u64));
+        self.count(&mut state, (number, others), (came, bytes.len() as u64));
         if came == Came::Wrong {
-            return Ok(false);
+            state.remains.suspect(others);
+            return Ok(came);
         }
-        let Phase::Open(board) = &mut state.phase else { return Ok(true) };
+        state.surplus += state.remains.forget(piece);
+        let Phase::Open(board) = &mut state.phase else { return Ok(came) };
         board.done(number, piece);
         let is_done = board.is_done();
         drop(state);
         if is_done {
             self.end();
         }
-        Ok(true)
+        Ok(came)
     }
 
     /// Counts what came: to the credit of who brought it first, or as brought in vain.
-    fn count(&self, state: &mut Shared, number: usize, (came, byte_count): (Came, u64)) {
+    fn count(
+        &self,
+        state: &mut Shared,
+        (number, others): (usize, &[(usize, u64)]),
+        (came, byte_count): (Came, u64),
+    ) {
         if came == Came::First {
-            state.credit(number, byte_count);
+            let of_others = others.iter().map(|(_, count)| count).sum();
+            state.credit(number, byte_count.saturating_sub(of_others));
+            others.iter().for_each(|(other, count)| state.credit(*other, *count));
             self.watch.moved(byte_count);
         } else {
             state.surplus += byte_count;
         }
     }
 
-    /// What was under way at the source does not come; `byte_count` bytes of a piece had. With `is_settled` only because
-    /// it is not wanted any more.
-    pub(super) fn release(&self, number: usize, byte_count: u64, is_settled: bool) {
+    /// What was under way at the source does not come, but for beginnings of pieces; `vain` bytes came in vain. With
+    /// `is_settled` only because it is not wanted any more.
+    pub(super) fn release(&self, number: usize, beginnings: Beginnings, (vain, is_settled): (u64, bool)) {
         let mut state = self.state();
-        state.surplus += byte_count;
+        state.surplus += vain;
+        for (piece, beginning) in beginnings {
+            state.keep(piece, beginning);
+        }
         match &mut state.phase {
             Phase::Open(board) if is_settled => board.forgo(number),
             Phase::Open(board) => board.release(number),
@@ -360,7 +386,8 @@ impl<'a> Ground<'a> {
             _ if cancel.is_cancelled() => Err(RemoteError::Cancelled.into()),
             _ => Err(worst(state.sources)),
         };
-        Gathered { fetched: landed, sources, surplus: state.surplus }
+        let surplus = state.surplus + state.remains.byte_count();
+        Gathered { fetched: landed, sources, surplus }
     }
 
     fn state(&self) -> MutexGuard<'_, Shared> {
@@ -382,6 +409,12 @@ impl Shared {
         if let Some(source) = self.sources.get_mut(number) {
             source.byte_count += byte_count;
         }
+    }
+
+    /// Keeps the beginning of a piece, unless the whole is here.
+    fn keep(&mut self, piece: usize, beginning: Beginning) {
+        let is_open = matches!(&self.phase, Phase::Open(board) if board.is_open(piece));
+        self.surplus += if is_open { self.remains.keep(piece, beginning) } else { beginning.byte_count() };
     }
 }
 
@@ -410,7 +443,7 @@ fn worst(sources: Vec<Known>) -> FetchError {
     if faults.is_empty() { RemoteError::Closed.into() } else { faults.swap_remove(lie.unwrap_or(0)) }
 }
 
-fn is_lie(fault: &FetchError) -> bool {
+pub(super) fn is_lie(fault: &FetchError) -> bool {
     use RemoteError::{Dial, Message, Protocol};
     match fault {
         FetchError::WrongPiece { .. } | FetchError::WrongDigest { .. } => true,
