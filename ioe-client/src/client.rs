@@ -12,6 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::one_line;
 use crate::render::Report;
 use crate::trust::{Trust, explained, grouped};
+use shared_folder::catalogue::Remembered;
 use shared_folder::remote::{Cancel, Dialer, Remote, RemoteError};
 use std::path::Path;
 use wire::key::PublicKey;
@@ -27,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) report: Report,
     pub(crate) here: Here,
     pub(crate) underway: Underway,
+    /// What is known of large files here without hashing them.
+    pub(crate) digests: Remembered,
     /// Standard input gives the commands, so that it can give no upload.
     pub(crate) input_holds_commands: bool,
     remote: Option<Remote>,
@@ -64,7 +67,7 @@ impl Client {
     pub(crate) fn new(
         config: Config,
         report: Report,
-        process_id: &str,
+        (process_id, digests): (&str, Remembered),
         trust: Trust,
         interrupt: Interrupt,
     ) -> Self {
@@ -73,6 +76,7 @@ impl Client {
             report,
             here: Here::default(),
             underway: Underway::default(),
+            digests,
             input_holds_commands: false,
             remote: None,
             named: String::new(),

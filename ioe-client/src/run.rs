@@ -20,6 +20,7 @@ use program::output::Output;
 use program::process_id::ProcessId;
 use program::state_folder::StateFolder;
 use program::system_limits;
+use shared_folder::catalogue::Remembered;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -68,7 +69,8 @@ fn run_configured(config: Config, state: StateFolder) -> ExitStatus {
     if let Some(address) = &config.forgotten {
         return forget(address, &trust, &report);
     }
-    let mut client = Client::new(config, report, process_id.as_str(), trust, interrupt.clone());
+    let kept = (process_id.as_str(), Remembered::kept_in(state.path()));
+    let mut client = Client::new(config, report, kept, trust, interrupt.clone());
     run_client(&mut client, &state, &interrupt)
 }
 

@@ -3,9 +3,12 @@
 //! Losing the database loses only time. Must not know who asks.
 
 mod job;
+mod remembered;
 mod store;
+mod row;
 
 pub use job::{Job, JobState, Waiting};
+pub use remembered::Remembered;
 
 use crate::folder::Identity;
 use crate::folder::OpenFile;
@@ -40,6 +43,15 @@ pub struct Hashed {
     pub digest: Digest,
     /// One value for each piece; shared by all who asked.
     pub pieces: Arc<[PieceValue]>,
+}
+
+/// What was hashed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What came out.
+    pub hashed: Hashed,
+    /// Whether the file cannot have changed since without showing it. Otherwise whoever receives it has to verify it.
+    pub is_settled: bool,
 }
 
 /// Why a file has no digest.

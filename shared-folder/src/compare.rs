@@ -3,11 +3,13 @@
 //! Length, time and the executable bit are a hint that comparing is worth a hash; only the hash decides. Must not know which end
 //! will be changed.
 
+use crate::catalogue::{Hashed, Remembered};
 use crate::folder::{FolderError, Identity, OpenFile, Status, identity_of};
 use crate::hashing::Hashing;
 use crate::remote::{Found, Remote, Repeat, Watch};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::time::SystemTime;
 use wire::digest::{Digest, PieceValue, piece_value};
 use wire::limits::PIECE_BYTES;
 use wire::message::{Entry, Kind};
@@ -31,9 +33,14 @@ pub(crate) fn looks_same(status: &Status, entry: &Entry) -> bool {
 }
 
 /// The digest of the file here, if what was found at the other end is the same, byte for byte.
-pub(crate) fn same_digest(opened: &OpenFile, found: &Found, watch: &dyn Watch) -> Option<Digest> {
+pub(crate) fn same_digest(
+    opened: &OpenFile,
+    found: &Found,
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> Option<Digest> {
     let theirs = found.digest.filter(|_| looks_same(&opened.status, &found.entry))?;
-    let ours = digest_of(opened, watch, &|| true)?;
+    let ours = digest_of(opened, digests, watch, &|| true)?;
     (ours == theirs).then_some(ours)
 }
 
@@ -43,18 +50,29 @@ pub(crate) fn compare(
     remote: &mut Remote,
     path: &SharedPath,
     opened: &OpenFile,
+    digests: &Remembered,
     watch: &dyn Watch,
 ) -> Option<Digest> {
     let ask = remote.ask(Repeat::Harmless, |session| session.stat(Some(path), true, watch));
     let found = ask.ok().filter(|found| looks_same(&opened.status, &found.entry))?;
     let cancel = remote.cancel();
-    let ours = digest_of(opened, watch, &|| !cancel.is_cancelled())?;
+    let ours = digest_of(opened, digests, watch, &|| !cancel.is_cancelled())?;
     (found.digest == Some(ours)).then_some(ours)
 }
 
 /// The digest of a file here; `None` where it cannot be read, changes meanwhile, or nobody wants it any more.
-pub(crate) fn digest_of(opened: &OpenFile, watch: &dyn Watch, wanted: &dyn Fn() -> bool) -> Option<Digest> {
-    let (file, of) = (&opened.file, opened.status.byte_count);
+pub(crate) fn digest_of(
+    opened: &OpenFile,
+    digests: &Remembered,
+    watch: &dyn Watch,
+    wanted: &dyn Fn() -> bool,
+) -> Option<Digest> {
+    let (file, identity) = (&opened.file, &opened.status.identity);
+    // Nobody verifies what is left where it is.
+    if let Some(known) = digests.of(identity).filter(|known| known.is_settled) {
+        return Some(known.hashed.digest);
+    }
+    let (of, begun) = (identity.byte_count, SystemTime::now());
     let mut hashing = Hashing::of_file(Some(of));
     while hashing.position() < of {
         let at = hashing.position();
@@ -67,8 +85,9 @@ pub(crate) fn digest_of(opened: &OpenFile, watch: &dyn Watch, wanted: &dyn Fn() 
         }
     }
     let Ok(hashed) = hashing.finish();
-    let (digest, _) = hashed?;
-    is_unchanged(file, &opened.status.identity).then_some(digest)
+    let (digest, pieces) = hashed.filter(|_| is_unchanged(file, identity))?;
+    digests.note(identity, &Hashed { digest, pieces: pieces.into() }, begun);
+    Some(digest)
 }
 
 /// How many bytes of a large file that is `new` bytes long can be taken from another one: whole pieces at their places, the last one
@@ -144,9 +163,12 @@ mod tests {
     fn a_file_that_changes_while_it_is_hashed_has_no_digest() {
         let content = bytes(PIECE + 1);
         let (place, opened) = opened(&content);
-        assert_eq!(digest_of(&opened, &Unwatched, &|| true), Some(Digest::of(&content)));
-        assert_eq!(digest_of(&opened, &Unwatched, &|| false), None);
+        assert_eq!(
+            digest_of(&opened, &Remembered::nothing(), &Unwatched, &|| true),
+            Some(Digest::of(&content))
+        );
+        assert_eq!(digest_of(&opened, &Remembered::nothing(), &Unwatched, &|| false), None);
         fs::write(place.path().join("a"), b"other").unwrap();
-        assert_eq!(digest_of(&opened, &Unwatched, &|| true), None);
+        assert_eq!(digest_of(&opened, &Remembered::nothing(), &Unwatched, &|| true), None);
     }
 }

@@ -18,6 +18,7 @@ pub use many::{Brought, FetchOutcome, fetch_many};
 pub use rehearse::{FetchRehearsal, rehearse_fetching};
 pub use stream::fetch_to;
 
+use crate::catalogue::{Hashed, Remembered};
 use crate::folder::{Folder, OpenFile};
 use crate::incoming::{Incoming, Landed, Landing};
 use crate::lane::Failing as _;
@@ -25,6 +26,7 @@ use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
 use payload::Span;
 use ranges::{after, byte_count, differing, requests};
 use std::sync::Arc;
+use std::time::SystemTime;
 use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 use wire::message::Entry;
@@ -81,7 +83,8 @@ impl From<Landed> for Fetched {
     }
 }
 
-/// Fetches one file of any size, again and again where the connection is lost, as long as `remote` has patience.
+/// Fetches one file of any size, again and again where the connection is lost, as long as `remote` has patience. What came of a large
+/// file is noted in `digests`.
 ///
 /// # Errors
 /// See [`FetchError`]; the old file is there, and of a large one what has arrived is kept.
@@ -90,9 +93,11 @@ pub fn fetch(
     folder: &Folder,
     fetch: &Fetch,
     watch: &dyn Watch,
+    digests: &Remembered,
 ) -> Result<Fetched, FetchError> {
     let (retry, fetch) = (remote.retry(), fetch.clone());
-    let mut attempts = Attempts { remote, folder, fetch, watch, retry, open: None, missing_least: u64::MAX };
+    let (open, missing_least) = (None, u64::MAX);
+    let mut attempts = Attempts { remote, folder, fetch, watch, digests, retry, open, missing_least };
     loop {
         let error = match attempts.once() {
             Ok(fetched) => return Ok(fetched),
@@ -120,7 +125,16 @@ fn landing_of(entry: &Entry, terms: FetchTerms) -> Landing {
         new: terms.new,
         spares_links: true,
         resumable: byte_count > PIECE_BYTES,
+        identified: byte_count > PIECE_BYTES,
         ..Landing::default()
+    }
+}
+
+/// Whoever sends a file that landed need not hash it again.
+fn remember(landed: &Landed, digests: &Remembered) {
+    if let Some(identity) = &landed.identity {
+        let hashed = Hashed { digest: landed.digest, pieces: landed.pieces.as_slice().into() };
+        digests.note(identity, &hashed, SystemTime::now());
     }
 }
 
@@ -130,6 +144,7 @@ struct Attempts<'a> {
     folder: &'a Folder,
     fetch: Fetch,
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
     retry: Retry,
     /// What a lost connection left open: the next attempt continues at the very byte.
     open: Option<Open<'a>>,
@@ -210,7 +225,10 @@ impl<'a> Attempts<'a> {
             // What came before the connection was lost may be of another version: the pieces will tell.
             Err(FetchError::WrongDigest { .. }) if kept > 0 => Err(changed().into()),
             Err(error) => Err(error),
-            Ok(landed) => Ok(Fetched { reused: landed.reused + kept, ..landed.into() }),
+            Ok(landed) => {
+                remember(&landed, self.digests);
+                Ok(Fetched { reused: landed.reused + kept, ..landed.into() })
+            }
         }
     }
 

@@ -18,6 +18,7 @@ pub use pipe::send_pipe;
 pub use rehearse::{SendRehearsal, rehearse_sending};
 pub use source::Source;
 
+use crate::catalogue::Remembered;
 use crate::remote::{Recovery, Remote, RemoteError, Session, Watch};
 use std::path::PathBuf;
 use wire::digest::Digest;
@@ -66,14 +67,14 @@ pub enum Likeness {
 pub struct Sent {
     /// Its length, in bytes.
     pub byte_count: u64,
-    /// Its digest, computed from what was read here.
+    /// Its digest, of what was read here, now or when it was in the same state.
     pub digest: Digest,
     /// How many bytes of it did not have to be sent.
     pub reused: u64,
 }
 
 /// Sends one file of any size, again and again where the connection is lost, as long as `remote` has patience.
-/// `repeated` says that it may have been sent already.
+/// `repeated` says that it may have been sent already. What `digests` know of a large file is not hashed again.
 ///
 /// # Errors
 /// See [`SendError`]; the file at the other end is the old one, byte for byte, or, where only the answer was lost,
@@ -83,9 +84,10 @@ pub fn send(
     outgoing: &Outgoing,
     repeated: bool,
     watch: &dyn Watch,
+    digests: &Remembered,
 ) -> Result<Sent, SendError> {
     let retry = remote.retry();
-    let mut attempts = Attempts { remote, outgoing, watch, retry, reused_most: 0 };
+    let mut attempts = Attempts { remote, outgoing, watch, digests, retry, reused_most: 0 };
     let mut repeated = repeated;
     loop {
         let error = match attempts.once() {
@@ -111,6 +113,7 @@ struct Attempts<'a> {
     remote: &'a mut Remote,
     outgoing: &'a Outgoing,
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
     retry: crate::remote::Retry,
     /// The most bytes that did not have to be sent again.
     reused_most: u64,

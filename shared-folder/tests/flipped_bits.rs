@@ -8,7 +8,7 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
-use shared_folder::catalogue::Catalogue;
+use shared_folder::catalogue::{Catalogue, Remembered};
 use shared_folder::fetch::{Fetch, FetchTerms, fetch};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{Cancel, Dialer, Listed, ListedName, Remote, RemoteError, Unwatched};
@@ -162,7 +162,8 @@ impl Pair {
         let terms = FetchTerms::default();
         let wanted =
             Fetch { source, entry: entry.clone(), target, alike: None, is_target_free: false, terms };
-        let outcome = fetch(remote, &Folder::open(&self.local).unwrap(), &wanted, &Unwatched);
+        let outcome =
+            fetch(remote, &Folder::open(&self.local).unwrap(), &wanted, &Unwatched, &Remembered::nothing());
         let here = Landed::at(&self.local, "here.bin")?;
         assert!(here.content == FILES[0].1, "other content has the file's name: {here:?}");
         fs::remove_file(self.local.join("here.bin")).unwrap();
@@ -173,7 +174,7 @@ impl Pair {
         let path = SharedPath::parse("out/up.bin").unwrap();
         let destination = Destination { path, new: false, if_digest: None };
         let outgoing = Outgoing { source: self.local.join("up.bin"), destination, likeness: Likeness::None };
-        send(remote, &outgoing, false, &Unwatched).is_ok()
+        send(remote, &outgoing, false, &Unwatched, &Remembered::nothing()).is_ok()
     }
 
     /// The files of the share that have the new content; all others have their own.

@@ -5,6 +5,7 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
+use shared_folder::catalogue::Remembered;
 use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
 use shared_folder::send::{Destination, Likeness, Outgoing, send};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -64,7 +65,7 @@ fn sections_are_no_longer_than_the_other_end_takes() {
         Remote::new(Dialer::new(address, hello, Duration::from_secs(20)), Cancel::new().unwrap());
     let destination = Destination { path: SharedPath::parse("a").unwrap(), new: false, if_digest: None };
     let outgoing = Outgoing { source: local.path().to_owned(), destination, likeness: Likeness::None };
-    let sent = send(&mut remote, &outgoing, false, &Unwatched);
+    let sent = send(&mut remote, &outgoing, false, &Unwatched, &Remembered::nothing());
     remote.abandon();
     assert_eq!(taking.join().unwrap(), [1000, 1000, 1000, 500]);
     assert_eq!(sent.unwrap().digest, digest);

@@ -78,6 +78,12 @@ pub(crate) fn of_large_uploads() -> Vec<Contender> {
     vec![
         contender(LIMIT, &[], the_limit, |site, _| limited(site, &["upload"])),
         contender("ioe, synced", &[], ours, |site, _| site.ours(&format!("WRITE {LARGE}"))),
+        contender("ioe, synced, not yet hashed", &[], ours, |site, _| {
+            let mut command = site.ours(&format!("WRITE {LARGE}"));
+            // Where nothing can be kept, no digest is known.
+            command.args(["--state-dir", "/dev/null/state"]);
+            command
+        }),
         contender("ioe, synced, TLS", &[], ours_inviting, |site, _| {
             site.ours_over_tls(&format!("WRITE {LARGE}"))
         }),

@@ -16,6 +16,7 @@ mod plain_output;
 mod million;
 mod exit_codes;
 mod keys;
+mod known_digests;
 mod enrolling;
 mod enrolled;
 mod scripts;

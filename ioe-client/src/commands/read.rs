@@ -254,7 +254,7 @@ impl Batch {
         let byte_count = files.iter().map(|file| file.entry.byte_count.get()).fold(0, u64::saturating_add);
         let jobs = client.config.jobs;
         client.underway.has_begun = true;
-        let others = client.others();
+        let (others, digests) = (client.others(), client.digests.clone());
         let first = client.address().filter(|_| !others.is_empty()).map(ToString::to_string);
         let (remote, report, here) = client.parts();
         let (Some(remote), Some(folder)) = (remote, &place.folder) else { return };
@@ -277,7 +277,8 @@ impl Batch {
                 None => print(),
             }
         };
-        let work: Work<'_, _, _> = &|remote, jobs| fetch_many(remote, &others, folder, jobs, watch);
+        let work: Work<'_, _, _> =
+            &|remote, jobs| fetch_many(remote, &others, folder, jobs, (watch, &digests));
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
         report.summed_up(&sum);
         if left > 0 {

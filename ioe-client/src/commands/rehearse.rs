@@ -11,7 +11,7 @@ use crate::transfers::{Done, Item, Work, transfer};
 use shared_folder::compare::Rehearsed;
 use shared_folder::fetch::{Fetch, rehearse_fetching};
 use shared_folder::folder::Folder;
-use shared_folder::remote::Unwatched;
+use shared_folder::remote::{Unwatched, Watch};
 use shared_folder::send::{Outgoing, rehearse_sending};
 use std::path::PathBuf;
 
@@ -30,7 +30,9 @@ pub(super) fn read(client: &mut Client, reads: Reads, failures: &mut Failures) {
         let byte_count = fetch.entry.byte_count.get();
         Item { name: fetch.source.as_str().to_owned(), byte_count, what: fetch }
     });
-    let work: Work<'_, _, _> = &|remote, jobs| rehearse_fetching(remote, folder.as_ref(), jobs, &Unwatched);
+    let digests = client.digests.clone();
+    let aside: (&dyn Watch, _) = (&Unwatched, &digests);
+    let work: Work<'_, _, _> = &|remote, jobs| rehearse_fetching(remote, folder.as_ref(), jobs, aside);
     rehearse(client, items.collect(), work, &mut |report, Done { what, outcome, .. }| {
         let local = local::shown(&path.join(what.target.as_str()));
         let said = outcome.map_err(Failure::from);
@@ -44,7 +46,8 @@ pub(super) fn write(client: &mut Client, files: Vec<(Outgoing, u64)>, failures: 
         let name = local::shown(&what.source);
         Item { what, name, byte_count }
     });
-    let work: Work<'_, _, _> = &|remote, jobs| rehearse_sending(remote, jobs, &Unwatched);
+    let digests = client.digests.clone();
+    let work: Work<'_, _, _> = &|remote, jobs| rehearse_sending(remote, jobs, &Unwatched, &digests);
     rehearse(client, items.collect(), work, &mut |report, Done { what, outcome, .. }| {
         let local = local::shown(&what.source);
         let said = outcome.map_err(Failure::from);

@@ -305,6 +305,7 @@ impl Batch {
         let byte_count = self.files.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
         let jobs = client.config.jobs;
         client.underway.has_begun = true;
+        let digests = client.digests.clone();
         let (remote, report, _) = client.parts();
         let Some(remote) = remote else { return };
         let bars = report.bars(self.files.len(), Some(byte_count));
@@ -325,7 +326,7 @@ impl Batch {
                 None => print(),
             }
         };
-        let work: Work<'_, _, _> = &|remote, jobs| send_many(remote, jobs, watch);
+        let work: Work<'_, _, _> = &|remote, jobs| send_many(remote, jobs, watch, &digests);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
         report.summed_up(&sum);
         if left > 0 {

@@ -14,7 +14,7 @@ use crate::overlay::Wanted;
 use crate::render::Got;
 use choice::{Holder, best_of};
 use gathering::Gathering;
-use shared_folder::catalogue::{HashError, JobState};
+use shared_folder::catalogue::{HashError, JobState, Remembered};
 use shared_folder::fetch::{Fetch, FetchError, FetchTerms, fetch};
 use shared_folder::folder::{FolderError, Shape};
 use shared_folder::remote::{Remote, RemoteError, Repeat, Unwatched};
@@ -153,8 +153,9 @@ impl Wish<'_> {
         let terms = FetchTerms { version: self.version, new: !self.replace };
         let (source, target) = (self.source.clone(), self.target.clone());
         let wanted = Fetch { source, entry, target, alike: None, is_target_free: false, terms };
-        let fetched = fetch(&mut remote, &order.peer.host.share.folder, &wanted, order.watch())
-            .map_err(|error| self.explained(error))?;
+        let fetched =
+            fetch(&mut remote, &order.peer.host.share.folder, &wanted, order.watch(), &Remembered::nothing())
+                .map_err(|error| self.explained(error))?;
         order.peer.library.look_again(self.target);
         got.byte_count = fetched.byte_count;
         got.digest = fetched.digest;

@@ -1,6 +1,7 @@
 //! The embedded database: digests by device and inode, believed only for the very state that was hashed.
 
-use super::{Hashed, SETTLED_AFTER, UNSTORED_BYTES_MAX, lock};
+use super::row::{decode, encode};
+use super::{Hashed, UNSTORED_BYTES_MAX, lock};
 use crate::folder::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
@@ -12,8 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wire::digest::{Digest, PieceValue};
+use std::time::{Duration, Instant, SystemTime};
+use wire::digest::Digest;
 use wire::path::SharedPath;
 
 const DATABASE_NAME: &str = "digests.redb";
@@ -31,8 +32,6 @@ const CACHE_BYTES: usize = 8 << 20;
 const ROWS_MAX: usize = 16 * 1024;
 /// How long rows gather before they are committed together.
 const GATHER_TIME: Duration = Duration::from_millis(500);
-/// Bytes of a row before its piece values.
-const HEAD_BYTES: usize = 80;
 
 /// The database, and the thread that writes to it.
 #[derive(Debug)]
@@ -59,6 +58,12 @@ struct Row {
     path: SharedPath,
     hashed: Hashed,
     at: SystemTime,
+}
+
+impl Row {
+    fn encoded(&self) -> Vec<u8> {
+        encode(&self.identity, &self.hashed, self.at)
+    }
 }
 
 impl Store {
@@ -88,12 +93,12 @@ impl Store {
         }
         let newest = self.newest_waiting(|row| row.identity.inode == identity.inode);
         if let Some(row) = newest {
-            return decode(&encode(&row), identity);
+            return settled(&row.encoded(), identity);
         }
         let key = (identity.inode.device, identity.inode.number);
         self.read(|database| {
             let table = database.begin_read()?.open_table(DIGESTS)?;
-            Ok(table.get(key)?.and_then(|row| decode(row.value(), identity)))
+            Ok(table.get(key)?.and_then(|row| settled(row.value(), identity)))
         })
     }
 
@@ -165,6 +170,11 @@ impl Drop for Store {
     }
 }
 
+/// Nobody verifies what is told to others by it.
+fn settled(row: &[u8], identity: &Identity) -> Option<Hashed> {
+    decode(row, identity).filter(|known| known.is_settled).map(|known| known.hashed)
+}
+
 fn create(path: &Path) -> Result<Database, redb::Error> {
     let file = private_file(path).map_err(redb::Error::Io)?;
     let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
@@ -228,7 +238,7 @@ fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<()
         let Identity { inode, byte_count, .. } = row.identity;
         // Of a small file only where it was is ever asked for.
         if byte_count > UNSTORED_BYTES_MAX {
-            digests.insert((inode.device, inode.number), encode(row).as_slice())?;
+            digests.insert((inode.device, inode.number), row.encoded().as_slice())?;
         }
         let before = paths.get(&row.hashed.digest.0)?.map(|text| text.value().to_owned());
         let after = with_latest(&row.path, before.as_deref().unwrap_or_default());
@@ -248,62 +258,6 @@ fn push_new(paths: &mut Vec<SharedPath>, path: SharedPath) {
     if paths.len() < PATHS_PER_DIGEST_MAX && !paths.contains(&path) {
         paths.push(path);
     }
-}
-
-/// Length, both times, whether it had settled, digest, piece values; numbers little-endian.
-fn encode(row: &Row) -> Vec<u8> {
-    let Identity { byte_count, modified, changed, .. } = row.identity;
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + 32 * row.hashed.pieces.len());
-    bytes.extend_from_slice(&byte_count.to_le_bytes());
-    for (seconds, nanoseconds) in [modified, changed, moment(row.at)] {
-        bytes.extend_from_slice(&seconds.to_le_bytes());
-        bytes.extend_from_slice(&nanoseconds.to_le_bytes());
-    }
-    bytes.extend_from_slice(&row.hashed.digest.0);
-    debug_assert_eq!(bytes.len(), HEAD_BYTES - 4);
-    bytes.extend_from_slice(&[0; 4]);
-    row.hashed.pieces.iter().for_each(|value| bytes.extend_from_slice(value));
-    bytes
-}
-
-/// The row's content, if it is about exactly this state of the file and that state had settled when it was hashed.
-fn decode(bytes: &[u8], identity: &Identity) -> Option<Hashed> {
-    let (head, values) = bytes.split_at_checked(HEAD_BYTES)?;
-    let mut head = Head(head);
-    let byte_count = u64::from_le_bytes(head.take()?);
-    let modified = head.moment()?;
-    let changed = head.moment()?;
-    let hashed_at = head.moment()?;
-    let settled = i64::try_from(SETTLED_AFTER.as_secs()).ok()?;
-    let is_same =
-        (byte_count, modified, changed) == (identity.byte_count, identity.modified, identity.changed);
-    if !is_same || changed.0.saturating_add(settled) >= hashed_at.0 {
-        return None;
-    }
-    let digest = Digest(head.take()?);
-    let (pieces, rest): (&[PieceValue], _) = values.as_chunks();
-    let is_whole = rest.is_empty() && pieces.len() as u64 == wire::digest::piece_count(byte_count);
-    is_whole.then(|| Hashed { digest, pieces: pieces.into() })
-}
-
-/// Reads numbers from the front of a row.
-struct Head<'a>(&'a [u8]);
-
-impl Head<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (now, later) = self.0.split_first_chunk()?;
-        self.0 = later;
-        Some(*now)
-    }
-
-    fn moment(&mut self) -> Option<(i64, u32)> {
-        Some((i64::from_le_bytes(self.take()?), u32::from_le_bytes(self.take()?)))
-    }
-}
-
-fn moment(time: SystemTime) -> (i64, u32) {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
 }
 
 #[cfg(test)]
@@ -370,26 +324,5 @@ mod tests {
         store.put(now, &path, Hashed { digest: Digest([8; 32]), ..hashed() }, SystemTime::now());
         assert_eq!(store.get(&now).map(|hashed| hashed.digest), Some(Digest([8; 32])));
         assert_eq!(store.get(&identity(1)), None);
-    }
-
-    #[test]
-    fn a_row_with_another_number_of_pieces_than_its_file_has_is_not_believed() {
-        let wrong = Hashed { pieces: vec![[7; 32]; 2].into(), ..hashed() };
-        let row = |hashed| {
-            let path = SharedPath::parse("a").unwrap();
-            encode(&Row { identity: identity(1), path, hashed, at: SystemTime::now() })
-        };
-        assert_eq!(decode(&row(hashed()), &identity(1)), Some(hashed()));
-        assert_eq!(decode(&row(wrong), &identity(1)), None);
-        let cut = row(hashed());
-        assert_eq!(decode(cut.get(..cut.len() - 1).unwrap(), &identity(1)), None);
-    }
-
-    #[test]
-    fn a_digest_is_for_one_time_of_change_though_length_and_time_of_content_are_the_same() {
-        let path = SharedPath::parse("a").unwrap();
-        let row = encode(&Row { identity: identity(1), path, hashed: hashed(), at: SystemTime::now() });
-        let changed = Identity { changed: (1, 1), ..identity(1) };
-        assert_eq!((decode(&row, &identity(1)), decode(&row, &changed)), (Some(hashed()), None));
     }
 }

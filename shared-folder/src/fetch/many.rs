@@ -2,7 +2,8 @@
 
 use super::gather::{Gathered, NoSupply, Source, SourceShare, Wanted, gather};
 use super::whole::{ask_whole, receive_whole};
-use super::{Fetch, FetchError, FetchTerms, Fetched, changed, fetch};
+use super::{Fetch, FetchError, FetchTerms, Fetched, changed, fetch, remember};
+use crate::catalogue::Remembered;
 use crate::compare::{compare, looks_same, same_digest};
 use crate::folder::{Folder, Nearby, OpenFile};
 use crate::incoming::is_begun;
@@ -31,12 +32,12 @@ pub fn fetch_many<Job: AsRef<Fetch>>(
     others: &[Dialer],
     folder: &Folder,
     jobs: &mut dyn Jobs<Job, FetchOutcome>,
-    watch: &dyn Watch,
+    (watch, digests): (&dyn Watch, &Remembered),
 ) -> LaneEnd {
     let retry = remote.retry();
     let own = folder.without_links();
     let nearby = Nearby::default();
-    Lane::new(remote, Downloads { others, folder, own, nearby, watch, retry }, jobs).run()
+    Lane::new(remote, Downloads { others, folder, own, nearby, watch, digests, retry }, jobs).run()
 }
 
 struct Downloads<'a> {
@@ -47,6 +48,7 @@ struct Downloads<'a> {
     /// The folder where the file before landed, for those that had come with it.
     nearby: Nearby,
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
     retry: Retry,
 }
 
@@ -88,7 +90,7 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         };
         let found = session.found(id, Some(&job.as_ref().source), self.watch)?;
         // A file that is another one after all starts over, alone, and is fetched.
-        let digest = same_digest(&here, &found, self.watch).ok_or_else(changed)?;
+        let digest = same_digest(&here, &found, self.digests, self.watch).ok_or_else(changed)?;
         Ok(self.kept(here.status.byte_count, digest, self.watch))
     }
 
@@ -98,13 +100,13 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Downloads<'_> {
         // What is left of an earlier transfer lands with the usual one, which moves nothing of what is here either.
         let may_be_kept = is_large && !is_begun(self.folder, &fetched.target);
         if let Some(here) = self.lookalike(fetched).filter(|_| may_be_kept)
-            && let Some(digest) = compare(remote, &fetched.source, &here, watch)
+            && let Some(digest) = compare(remote, &fetched.source, &here, self.digests, watch)
         {
             return Ok(self.kept(here.status.byte_count, digest, watch));
         }
         match self.content(remote, job.as_ref(), watch) {
             Some((digest, cancel)) => self.gathered(remote, (job.as_ref(), digest), (watch, &cancel)),
-            None => fetch(remote, self.folder, job.as_ref(), watch).map(Brought::from),
+            None => fetch(remote, self.folder, job.as_ref(), watch, self.digests).map(Brought::from),
         }
     }
 }
@@ -162,7 +164,9 @@ impl Downloads<'_> {
         let sources = std::iter::once(first).chain(others).map(source).collect();
         let Gathered { fetched, sources, .. } =
             gather(sources, (self.folder, &wanted), &mut NoSupply, (watch, cancel));
-        Ok(Brought { fetched: fetched?.into(), sources })
+        let landed = fetched?;
+        remember(&landed, self.digests);
+        Ok(Brought { fetched: landed.into(), sources })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What fetching many files would come to: the other end is asked what it has, and nothing is changed anywhere.
 
 use super::{Fetch, FetchError};
+use crate::catalogue::Remembered;
 use crate::compare::{Rehearsed, bytes_in_common, looks_same, same_digest};
 use crate::folder::{Folder, FolderError, OpenFile};
 use crate::incoming::LandingError;
@@ -16,15 +17,16 @@ pub fn rehearse_fetching<Job: AsRef<Fetch>>(
     remote: &mut Remote,
     folder: Option<&Folder>,
     jobs: &mut dyn Jobs<Job, FetchRehearsal>,
-    watch: &dyn Watch,
+    (watch, digests): (&dyn Watch, &Remembered),
 ) -> LaneEnd {
     let folder = folder.map(Folder::without_links);
-    Lane::new(remote, Rehearsal { folder, watch }, jobs).run()
+    Lane::new(remote, Rehearsal { folder, watch, digests }, jobs).run()
 }
 
 struct Rehearsal<'a> {
     folder: Option<Folder>,
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
 }
 
 /// A question, and what is here already.
@@ -51,7 +53,7 @@ impl<Job: AsRef<Fetch>> Transfer<Job> for Rehearsal<'_> {
 
     fn answer(&mut self, session: &mut Session, (id, here): Question, job: &Job) -> FetchRehearsal {
         let found = session.found(id, Some(&job.as_ref().source), self.watch)?;
-        let same = here.and_then(|here| same_digest(&here, &found, self.watch));
+        let same = here.and_then(|here| same_digest(&here, &found, self.digests, self.watch));
         let byte_count = found.entry.byte_count.get();
         Ok(Rehearsed { byte_count, reused: if same.is_some() { byte_count } else { 0 } })
     }

@@ -1,7 +1,7 @@
 //! Reading a file as a whole: what is done where nothing of it is here yet.
 
 use super::payload::{Due, receive, refuse};
-use super::{Attempts, Fetch, FetchError, Fetched, Open, landing_of};
+use super::{Attempts, Fetch, FetchError, Fetched, Open, landing_of, remember};
 use crate::folder::{Folder, Nearby};
 use crate::incoming::{Incoming, Landing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
@@ -33,7 +33,9 @@ impl Attempts<'_> {
         match receive(session, id, due, &mut sink, (self.watch, &mut self.retry)) {
             Ok(end) => {
                 check_whole(&reading, &end, terms.version)?;
-                Ok(incoming.finish(reading.byte_count.get(), Some(end.digest))?.into())
+                let landed = incoming.finish(reading.byte_count.get(), Some(end.digest))?;
+                remember(&landed, self.digests);
+                Ok(landed.into())
             }
             Err(error) if due_bytes > PIECE_BYTES && incoming.position() > 0 => {
                 let version = terms.version.or(reading.file_digest);

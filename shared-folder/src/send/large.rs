@@ -1,10 +1,13 @@
-//! Sending a large file: ask, compare with what the other end has, send what differs.
+//! Sending a large file: ask, compare with what the other end has, send what differs. Where its digest is known, nothing of it is read
+//! here: it goes straight from the page cache, and the other end verifies it.
 
 use super::{Attempts, Likeness, SendError, Sent, Source, await_written, doubted, request};
+use crate::catalogue::{Hashed, Known};
 use crate::compare;
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use std::convert::Infallible;
+use std::time::SystemTime;
 use wire::digest::{Digest, PieceValue, piece_count, piece_value};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -14,7 +17,30 @@ use wire::message::{Abort, ByteCount, End, Reply};
 
 impl Attempts<'_> {
     pub(super) fn large(&mut self, source: &Source) -> Result<Sent, SendError> {
-        let announced = self.announced(source);
+        let (announced, identity) = (self.announced(source), source.opened.status.identity);
+        let known = self.digests.of(&identity);
+        match self.large_as(source, announced, known.as_ref()) {
+            // What was hashed before has changed without showing it.
+            Err(SendError::Remote(error))
+                if known.is_some() && error.refusal() == Some(ErrorCode::DigestMismatch) =>
+            {
+                log::debug!("the digest that was known is wrong: {error}");
+                self.digests.forget(&identity);
+                self.watch.restarted();
+                let announced = self.announced(source);
+                self.large_as(source, announced, None)
+            }
+            sent => sent,
+        }
+    }
+
+    fn large_as(
+        &mut self,
+        source: &Source,
+        announced: Option<Digest>,
+        known: Option<&Known>,
+    ) -> Result<Sent, SendError> {
+        let begun = SystemTime::now();
         let session = self.remote.session()?;
         let base_wanted = source.byte_count > PIECE_BYTES;
         let write = request(Some(source), &self.outgoing.destination, base_wanted);
@@ -23,8 +49,19 @@ impl Attempts<'_> {
             Err(SendError::Remote(error)) => return Err(self.refused(source, error)),
             other => other?,
         };
+        // Of the pieces that are left out the other end has only our word.
+        let known = known.filter(|known| known.is_settled || base.is_empty()).map(|known| &known.hashed);
         let mut upload = Upload::new(session, id, Some(source.byte_count), (self.watch, &mut self.retry));
-        let sent = upload.pieces_of(source, &base).and_then(|()| upload.finish());
+        let sent = match known {
+            Some(known) => {
+                upload.known_pieces(source, &base, known).and_then(|()| upload.finish(known.digest))
+            }
+            None => upload.pieces_of(source, &base).and_then(|hashed| {
+                let sent = upload.finish(hashed.digest)?;
+                self.digests.note(&source.opened.status.identity, &hashed, begun);
+                Ok(sent)
+            }),
+        };
         if upload.reused > self.reused_most {
             self.reused_most = upload.reused;
             self.retry.advanced();
@@ -36,7 +73,8 @@ impl Attempts<'_> {
     fn announced(&self, source: &Source) -> Option<Digest> {
         let cancel = self.remote.cancel();
         let is_hinted = self.outgoing.likeness == Likeness::OtherName && source.byte_count > PIECE_BYTES;
-        is_hinted.then(|| compare::digest_of(&source.opened, self.watch, &|| !cancel.is_cancelled()))?
+        let is_wanted = || !cancel.is_cancelled();
+        is_hinted.then(|| compare::digest_of(&source.opened, self.digests, self.watch, &is_wanted))?
     }
 
     /// A refusal before anything was sent; whether an earlier attempt caused it can only be told by the digest.
@@ -136,7 +174,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends the pieces of `source` that `base` does not have.
-    fn pieces_of(&mut self, source: &Source, base: &[PieceValue]) -> Result<(), SendError> {
+    fn pieces_of(&mut self, source: &Source, base: &[PieceValue]) -> Result<Hashed, SendError> {
         let mut piece = Vec::new();
         for (index, theirs) in (0u64..).zip(base) {
             let (at, left) = (self.other.at, source.byte_count - self.other.at);
@@ -156,6 +194,25 @@ impl<'a> Upload<'a> {
             }
             self.section(wanted)?;
         }
+        if source.has_changed()? { Err(self.changed()) } else { self.hashed() }
+    }
+
+    /// The same, where it is known what they are.
+    fn known_pieces(
+        &mut self,
+        source: &Source,
+        base: &[PieceValue],
+        known: &Hashed,
+    ) -> Result<(), SendError> {
+        for (index, value) in known.pieces.iter().enumerate() {
+            let byte_count = (source.byte_count - self.other.at).min(PIECE_BYTES);
+            if base.get(index) == Some(value) {
+                self.other.listen()?;
+                self.is_there(byte_count);
+            } else if !self.other.send_of(source, byte_count)? {
+                return Err(self.changed());
+            }
+        }
         if source.has_changed()? { Err(self.changed()) } else { Ok(()) }
     }
 
@@ -172,10 +229,15 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    /// Says that all is sent, and waits until it is safe.
-    pub(super) fn finish(&mut self) -> Result<Sent, SendError> {
+    /// What came of hashing all of it.
+    pub(super) fn hashed(&mut self) -> Result<Hashed, SendError> {
         let Ok(hashed) = std::mem::replace(&mut self.hashing, Hashing::of_file(None)).finish();
-        let (digest, _) = hashed.ok_or(SendError::HashLost)?;
+        let (digest, pieces) = hashed.ok_or(SendError::HashLost)?;
+        Ok(Hashed { digest, pieces: pieces.into() })
+    }
+
+    /// Says that all is sent, and waits until it is safe.
+    pub(super) fn finish(&mut self, digest: Digest) -> Result<Sent, SendError> {
         let OtherEnd { session, id, watch, at, .. } = &mut self.other;
         let end = End { byte_count: ByteCount::new(*at), digest, file_digest: None };
         session.send(|sender| sender.send(Some(*id), &end))?;
@@ -197,15 +259,20 @@ impl<'a> Upload<'a> {
     fn known_piece(&mut self, piece: &[u8], value: PieceValue, theirs: PieceValue) -> Result<(), SendError> {
         let byte_count = piece.len() as u64;
         if value == theirs {
-            self.other.at += byte_count;
-            self.other.watch.reused(byte_count);
-            self.reused += byte_count;
+            self.is_there(byte_count);
         } else {
             let section_bytes = usize::try_from(self.section_bytes).unwrap_or(usize::MAX);
             piece.chunks(section_bytes).try_for_each(|section| self.other.send(section))?;
         }
         self.hashing.value(value, byte_count);
         Ok(())
+    }
+
+    /// So many bytes need not be sent.
+    fn is_there(&mut self, byte_count: u64) {
+        self.other.at += byte_count;
+        self.other.watch.reused(byte_count);
+        self.reused += byte_count;
     }
 
     fn changed(&mut self) -> SendError {
@@ -221,10 +288,29 @@ impl OtherEnd<'_> {
         self.listen()?;
         let (id, at) = (self.id, self.at);
         self.session.send(|sender| sender.section(id, at, bytes))?;
-        self.at += bytes.len() as u64;
-        self.watch.moved(bytes.len() as u64);
-        self.retry.moved();
+        self.has_moved(bytes.len() as u64);
         Ok(())
+    }
+
+    /// Sends so many bytes, of one piece, straight from the file; false where it has no more.
+    fn send_of(&mut self, source: &Source, byte_count: u64) -> Result<bool, SendError> {
+        let (section_bytes, end) = (self.session.section_bytes_max(), self.at + byte_count);
+        while self.at < end {
+            self.listen()?;
+            let (id, at, count) = (self.id, self.at, section_bytes.min(end - self.at));
+            let file = &source.opened.file;
+            if !self.session.send(|sender| sender.section_of_file(id, at, count, file))? {
+                return Ok(false);
+            }
+            self.has_moved(count);
+        }
+        Ok(true)
+    }
+
+    fn has_moved(&mut self, byte_count: u64) {
+        self.at += byte_count;
+        self.watch.moved(byte_count);
+        self.retry.moved();
     }
 
     /// Takes what the other end says meanwhile: a refusal ends the upload before all of it was sent.

@@ -2,6 +2,7 @@
 
 use super::small::{self, Ticket};
 use super::{Likeness, Outgoing, SendError, Sent, Source, send};
+use crate::catalogue::Remembered;
 use crate::compare::{compare, same_digest};
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
 use crate::remote::{Remote, RemoteError, Session, Watch};
@@ -17,12 +18,14 @@ pub fn send_many<Job: AsRef<Outgoing>>(
     remote: &mut Remote,
     jobs: &mut dyn Jobs<Job, SendOutcome>,
     watch: &dyn Watch,
+    digests: &Remembered,
 ) -> LaneEnd {
-    Lane::new(remote, Uploads { watch, buffer: Vec::new() }, jobs).run()
+    Lane::new(remote, Uploads { watch, digests, buffer: Vec::new() }, jobs).run()
 }
 
 struct Uploads<'a> {
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
     buffer: Vec<u8>,
 }
 
@@ -71,9 +74,9 @@ impl<Job: AsRef<Outgoing>> Transfer<Job> for Uploads<'_> {
         (job, repeated): (&Job, bool),
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
-        match unchanged(remote, job.as_ref(), watch) {
+        match unchanged(remote, job.as_ref(), self.digests, watch) {
             Some(sent) => Ok(sent),
-            None => send(remote, job.as_ref(), repeated, watch),
+            None => send(remote, job.as_ref(), repeated, watch, self.digests),
         }
     }
 }
@@ -90,20 +93,25 @@ impl Uploads<'_> {
             Err(RemoteError::Refused { .. }) => return Err(other().into()),
             found => found?,
         };
-        let digest = same_digest(&source.opened, &found, self.watch).ok_or_else(other)?;
+        let digest = same_digest(&source.opened, &found, self.digests, self.watch).ok_or_else(other)?;
         self.watch.reused(source.byte_count);
         Ok(Sent { byte_count: source.byte_count, digest, reused: source.byte_count })
     }
 }
 
 /// A large file that the other end has already under that name.
-fn unchanged(remote: &mut Remote, outgoing: &Outgoing, watch: &dyn Watch) -> Option<Sent> {
+fn unchanged(
+    remote: &mut Remote,
+    outgoing: &Outgoing,
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> Option<Sent> {
     let source = Source::open(&outgoing.source).ok().filter(|_| outgoing.likeness == Likeness::SameName)?;
     let byte_count = source.byte_count;
     if byte_count <= PIECE_BYTES {
         return None;
     }
-    let digest = compare(remote, &outgoing.destination.path, &source.opened, watch)?;
+    let digest = compare(remote, &outgoing.destination.path, &source.opened, digests, watch)?;
     watch.reused(byte_count);
     Some(Sent { byte_count, digest, reused: byte_count })
 }

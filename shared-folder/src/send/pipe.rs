@@ -29,7 +29,10 @@ pub fn send_pipe(
     let mut upload = Upload::new(session, id, None, (watch, &mut retry));
     loop {
         match input(upload.room(u64::MAX)) {
-            Ok(0) => return upload.finish(),
+            Ok(0) => {
+                let digest = upload.hashed()?.digest;
+                return upload.finish(digest);
+            }
             Ok(count) => upload.section(count)?,
             Err(_) if cancel.is_cancelled() => return Err(RemoteError::Cancelled.into()),
             Err(error) => {

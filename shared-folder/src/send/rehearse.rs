@@ -1,6 +1,7 @@
 //! What sending many files would come to: the other end is asked what it has, and nothing is changed anywhere.
 
 use super::{Likeness, Outgoing, SendError, Source};
+use crate::catalogue::Remembered;
 use crate::compare::{Rehearsed, bytes_in_common, digest_of, same_digest};
 use crate::lane::{Asked, Jobs, Lane, LaneEnd, Transfer};
 use crate::remote::{Found, PiecesOf, Remote, RemoteError, Repeat, Session, Watch};
@@ -17,12 +18,14 @@ pub fn rehearse_sending<Job: AsRef<Outgoing>>(
     remote: &mut Remote,
     jobs: &mut dyn Jobs<Job, SendRehearsal>,
     watch: &dyn Watch,
+    digests: &Remembered,
 ) -> LaneEnd {
-    Lane::new(remote, Rehearsal { watch }, jobs).run()
+    Lane::new(remote, Rehearsal { watch, digests }, jobs).run()
 }
 
 struct Rehearsal<'a> {
     watch: &'a dyn Watch,
+    digests: &'a Remembered,
 }
 
 impl<Job: AsRef<Outgoing>> Transfer<Job> for Rehearsal<'_> {
@@ -48,7 +51,7 @@ impl<Job: AsRef<Outgoing>> Transfer<Job> for Rehearsal<'_> {
     fn answer(&mut self, session: &mut Session, (id, source): (u64, Source), job: &Job) -> SendRehearsal {
         let outgoing = job.as_ref();
         let found = absent(session.found(id, Some(&outgoing.destination.path), self.watch))?;
-        small(outgoing, &source, found.as_ref(), self.watch)
+        small((outgoing, &source), found.as_ref(), self.digests, self.watch)
     }
 
     fn alone(&mut self, remote: &mut Remote, (job, _): (&Job, bool), watch: &dyn Watch) -> SendRehearsal {
@@ -56,30 +59,40 @@ impl<Job: AsRef<Outgoing>> Transfer<Job> for Rehearsal<'_> {
         let source = Source::open(&outgoing.source)?;
         let path = &outgoing.destination.path;
         if source.byte_count > PIECE_BYTES {
-            return large(remote, outgoing, &source, watch);
+            return large(remote, (outgoing, &source), self.digests, watch);
         }
         let found = absent(remote.ask(Repeat::Harmless, |session| session.stat(Some(path), true, watch)))?;
-        small(outgoing, &source, found.as_ref(), watch)
+        small((outgoing, &source), found.as_ref(), self.digests, watch)
     }
 }
 
-fn small(outgoing: &Outgoing, source: &Source, found: Option<&Found>, watch: &dyn Watch) -> SendRehearsal {
+fn small(
+    (outgoing, source): (&Outgoing, &Source),
+    found: Option<&Found>,
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> SendRehearsal {
     if found.is_some_and(|found| found.entry.kind == Kind::Folder) {
         return Err(refused(ErrorCode::NotAFile, "a folder has the name"));
     }
     check(outgoing, found.map(|found| found.digest))?;
     let found = found.filter(|_| outgoing.likeness == Likeness::SameName);
-    let same = found.and_then(|found| same_digest(&source.opened, found, watch));
+    let same = found.and_then(|found| same_digest(&source.opened, found, digests, watch));
     let byte_count = source.byte_count;
     Ok(Rehearsed { byte_count, reused: if same.is_some() { byte_count } else { 0 } })
 }
 
-fn large(remote: &mut Remote, outgoing: &Outgoing, source: &Source, watch: &dyn Watch) -> SendRehearsal {
+fn large(
+    remote: &mut Remote,
+    (outgoing, source): (&Outgoing, &Source),
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> SendRehearsal {
     let path = &outgoing.destination.path;
     let there = absent(remote.ask(Repeat::Harmless, |session| session.pieces(path, watch)))?;
     check(outgoing, there.as_ref().map(|pieces| Some(pieces.digest)))?;
     let base = match (outgoing.likeness, there) {
-        (Likeness::OtherName, there) => elsewhere(remote, source, watch).or(there),
+        (Likeness::OtherName, there) => elsewhere(remote, source, digests, watch).or(there),
         (_, there) => there,
     };
     let byte_count = source.byte_count;
@@ -89,8 +102,13 @@ fn large(remote: &mut Remote, outgoing: &Outgoing, source: &Source, watch: &dyn 
 }
 
 /// What the other end has under another name.
-fn elsewhere(remote: &mut Remote, source: &Source, watch: &dyn Watch) -> Option<PiecesOf> {
-    let digest = digest_of(&source.opened, watch, &|| true)?;
+fn elsewhere(
+    remote: &mut Remote,
+    source: &Source,
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> Option<PiecesOf> {
+    let digest = digest_of(&source.opened, digests, watch, &|| true)?;
     remote.ask(Repeat::Harmless, |session| session.pieces_of(digest, watch)).ok()
 }
 

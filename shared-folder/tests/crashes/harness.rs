@@ -2,7 +2,7 @@
 //! noted, and a client.
 
 use rustix::io::Errno;
-use shared_folder::catalogue::Catalogue;
+use shared_folder::catalogue::{Catalogue, Remembered};
 use shared_folder::folder::Folder;
 use shared_folder::incoming::{Probe, Step};
 use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
@@ -175,7 +175,7 @@ pub(crate) fn upload(address: SocketAddr, local: &Path, patience: Duration) -> R
         Remote::new(Dialer::new(Address::from(address), hello, patience), Cancel::new().unwrap());
     let destination = Destination { path: SharedPath::parse("file").unwrap(), new: false, if_digest: None };
     let outgoing = Outgoing { source: local.to_owned(), destination, likeness: Likeness::None };
-    send(&mut remote, &outgoing, false, &Unwatched)
+    send(&mut remote, &outgoing, false, &Unwatched, &Remembered::nothing())
 }
 
 pub(crate) fn content(byte_count: usize, seed: usize) -> Vec<u8> {

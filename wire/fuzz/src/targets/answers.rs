@@ -6,6 +6,7 @@ use super::Seen;
 use super::seen::kind_of;
 use super::session::LARGE_BYTES;
 use crate::conversation::{Item, join, parse};
+use shared_folder::catalogue::Remembered;
 use shared_folder::fetch::{Fetch, FetchTerms, fetch};
 use shared_folder::folder::Folder;
 use shared_folder::remote::{
@@ -220,7 +221,7 @@ fn land(remote: &mut Remote, cancel: Cancel, is_large: bool) -> Result<String, S
     fs::write(&target, &old).expect("an old file");
     let folder = Folder::open(&inside).expect("the folder opens");
     let watch = Twice { cancel, failures: AtomicU32::new(0) };
-    let outcome = fetch(remote, &folder, &wanted(is_large), &watch);
+    let outcome = fetch(remote, &folder, &wanted(is_large), &watch, &Remembered::nothing());
     assert_eq!(fs::read_dir(scratch.path()).expect("scratch").count(), 1, "something stands outside");
     let landed = fs::read(&target).expect("the name is always there");
     match outcome {

@@ -6,7 +6,9 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
-use shared_folder::catalogue::Catalogue;
+mod known;
+
+use shared_folder::catalogue::{Catalogue, Remembered};
 use shared_folder::fetch::{Fetch, FetchError, FetchOutcome, FetchTerms, fetch, fetch_many, fetch_to};
 use shared_folder::folder::{Folder, FolderError};
 use shared_folder::incoming::LandingError;
@@ -159,7 +161,8 @@ fn files_of_every_size_arrive_and_are_verified() {
         pair.put("file", &bytes);
         let _ = std::fs::remove_file(pair.local.path().join("file"));
         let wanted = pair.wanted(&mut remote, "file");
-        let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap();
+        let fetched =
+            fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).unwrap();
         assert_eq!(fetched.byte_count, byte_count as u64);
         assert_eq!((fetched.digest, fetched.reused), (Digest::of(&bytes), 0));
         assert!(pair.local("file") == bytes);
@@ -177,7 +180,7 @@ fn over_an_old_file_only_the_pieces_that_differ_are_fetched() {
     pair.put_local("file", &old);
     let mut remote = pair.remote();
     let wanted = pair.wanted(&mut remote, "file");
-    let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap();
+    let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).unwrap();
     assert_eq!(fetched.reused, 4 * MIB as u64);
     assert!(pair.local("file") == bytes);
 }
@@ -190,7 +193,8 @@ fn over_an_old_file_only_the_pieces_that_differ_are_sent() {
     old[7] ^= 1;
     pair.put("file", &old);
     pair.put_local("file", &bytes);
-    let sent = send(&mut pair.remote(), &pair.outgoing("file"), false, &Unwatched).unwrap();
+    let sent =
+        send(&mut pair.remote(), &pair.outgoing("file"), false, &Unwatched, &Remembered::nothing()).unwrap();
     assert_eq!((sent.reused, sent.digest), (4 * MIB as u64 + 9, Digest::of(&bytes)));
     assert!(pair.shared("file") == bytes);
 }
@@ -203,7 +207,10 @@ fn many_files_go_both_ways_over_one_session_and_large_ones_between_them() {
     (0..200).for_each(|index| pair.put_local(&name(index), &bytes(index)));
     let mut row: Row<OutgoingJob, SendOutcome> =
         Row::new((0..200).map(|index| OutgoingJob(pair.outgoing(&name(index)))));
-    assert_eq!(send_many(&mut pair.remote(), &mut row, &Unwatched), LaneEnd::Complete);
+    assert_eq!(
+        send_many(&mut pair.remote(), &mut row, &Unwatched, &Remembered::nothing()),
+        LaneEnd::Complete
+    );
     assert!(row.done.len() == 200 && row.done.iter().all(|(_, outcome)| outcome.is_ok()));
     (0..200).for_each(|index| assert!(pair.shared(&name(index)) == bytes(index)));
 
@@ -212,7 +219,10 @@ fn many_files_go_both_ways_over_one_session_and_large_ones_between_them() {
     let mut row: Row<FetchJob, FetchOutcome> = Row::new(wanted);
     std::fs::remove_file(pair.share.path().join("f100")).unwrap();
     let folder = Folder::open(back.path()).unwrap();
-    assert_eq!(fetch_many(&mut remote, &[], &folder, &mut row, &Unwatched), LaneEnd::Complete);
+    assert_eq!(
+        fetch_many(&mut remote, &[], &folder, &mut row, (&Unwatched, &Remembered::nothing())),
+        LaneEnd::Complete
+    );
     let failed: Vec<_> = row.done.iter().filter(|(_, outcome)| outcome.is_err()).collect();
     assert!(row.done.len() == 200 && failed.len() == 1 && failed[0].0.0.source.as_str() == "f100");
     let is_same = |index: usize| std::fs::read(back.path().join(name(index))).unwrap() == bytes(index);
@@ -227,13 +237,14 @@ fn a_repeated_write_that_was_done_already_is_done() {
         let _ = std::fs::remove_file(pair.share.path().join("file"));
         let mut outgoing = pair.outgoing("file");
         outgoing.destination.new = true;
-        send(&mut pair.remote(), &outgoing, false, &Unwatched).unwrap();
-        let refused = send(&mut pair.remote(), &outgoing, false, &Unwatched).unwrap_err();
+        send(&mut pair.remote(), &outgoing, false, &Unwatched, &Remembered::nothing()).unwrap();
+        let refused =
+            send(&mut pair.remote(), &outgoing, false, &Unwatched, &Remembered::nothing()).unwrap_err();
         assert!(matches!(refused, SendError::Remote(RemoteError::Refused { code: ErrorCode::Exists, .. })));
-        let again = send(&mut pair.remote(), &outgoing, true, &Unwatched).unwrap();
+        let again = send(&mut pair.remote(), &outgoing, true, &Unwatched, &Remembered::nothing()).unwrap();
         assert_eq!(again.digest, Digest::of(&bytes));
         pair.put("file", b"somebody else's");
-        assert!(send(&mut pair.remote(), &outgoing, true, &Unwatched).is_err());
+        assert!(send(&mut pair.remote(), &outgoing, true, &Unwatched, &Remembered::nothing()).is_err());
     }
 }
 
@@ -267,7 +278,7 @@ fn a_cancelled_transfer_ends_at_once_and_says_so() {
     let mut remote = pair.remote();
     let wanted = pair.wanted(&mut remote, "file");
     remote.cancel().cancel();
-    let error = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap_err();
+    let error = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).unwrap_err();
     assert!(matches!(error, FetchError::Remote(RemoteError::Cancelled)), "{error}");
 }
 
@@ -315,7 +326,7 @@ fn fetch_version_from_liar(answer: &str, version: Option<Digest>) -> (FetchError
     let wanted = Fetch { target: source.clone(), source, entry, alike: None, is_target_free: false, terms };
     let mut remote = remote_at(address);
     let folder = Folder::open(local.path()).unwrap();
-    let error = fetch(&mut remote, &folder, &wanted, &Unwatched).unwrap_err();
+    let error = fetch(&mut remote, &folder, &wanted, &Unwatched, &Remembered::nothing()).unwrap_err();
     remote.abandon();
     thread.join().unwrap();
     (error, local)
@@ -408,7 +419,7 @@ fn promise_2_ranges_that_are_not_of_the_file_do_not_complete_what_is_here() {
         pair.put("a", &theirs);
         let wanted = pair.wanted(&mut pair.remote(), "a");
         let mut remote = remote_at(address);
-        let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched);
+        let fetched = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing());
         if is_honest {
             assert_eq!(fetched.unwrap().digest, digest);
         } else {
@@ -429,16 +440,17 @@ fn only_the_version_that_is_wanted_gets_the_name() {
         let mut remote = pair.remote();
         let mut wanted = pair.wanted(&mut remote, "a");
         wanted.terms.version = Some(Digest::of(&other));
-        let error = fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap_err();
+        let error =
+            fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).unwrap_err();
         let is_changed = |code| code == ErrorCode::Changed;
         assert!(matches!(&error, FetchError::Remote(RemoteError::Refused { code, .. }) if is_changed(*code)));
         assert_eq!(std::fs::read_dir(pair.local.path()).unwrap().count(), 0);
         wanted.terms.version = Some(Digest::of(&content));
-        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).unwrap();
+        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).unwrap();
         assert!(pair.local("a") == content);
         // Something of it is here now: the pieces tell that it is another version.
         wanted.terms.version = Some(Digest::of(&other));
-        assert!(fetch(&mut remote, &pair.folder(), &wanted, &Unwatched).is_err());
+        assert!(fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()).is_err());
         assert!(pair.local("a") == content);
     }
 }
@@ -465,7 +477,7 @@ fn a_fetch_that_must_be_new_replaces_nothing() {
     let mut wanted = pair.wanted(&mut remote, "a");
     wanted.terms.new = true;
     assert!(matches!(
-        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched),
+        fetch(&mut remote, &pair.folder(), &wanted, &Unwatched, &Remembered::nothing()),
         Err(FetchError::Local(LandingError::Folder(FolderError::Exists)))
     ));
     assert_eq!(pair.local("a"), b"ours");

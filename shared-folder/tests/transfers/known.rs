@@ -1,0 +1,222 @@
+//! A digest that is remembered saves the hash, is never believed where nobody verifies it, and is forgotten where it is wrong.
+
+use super::*;
+use shared_folder::catalogue::{Hashed, Known};
+use shared_folder::folder::Identity;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+use wire::digest::PieceHasher;
+
+/// Counts what crosses the connection, what need not, and how often it began again.
+#[derive(Default)]
+struct Counts {
+    moved: AtomicU64,
+    reused: AtomicU64,
+    restarts: AtomicU64,
+}
+
+impl Counts {
+    fn get(&self) -> (u64, u64, u64) {
+        let [moved, reused, restarts] =
+            [&self.moved, &self.reused, &self.restarts].map(|count| count.load(Ordering::Relaxed));
+        (moved, reused, restarts)
+    }
+}
+
+impl Watch for Counts {
+    fn moved(&self, byte_count: u64) {
+        self.moved.fetch_add(byte_count, Ordering::Relaxed);
+    }
+
+    fn reused(&self, byte_count: u64) {
+        self.reused.fetch_add(byte_count, Ordering::Relaxed);
+    }
+
+    fn restarted(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn hashed(bytes: &[u8]) -> Hashed {
+    let mut hasher = PieceHasher::default();
+    hasher.update(bytes);
+    let (digest, pieces) = hasher.finish();
+    Hashed { digest, pieces: pieces.into() }
+}
+
+/// A pair, and the file that is sent from here.
+struct Sending {
+    pair: Pair,
+    state: TempDir,
+    bytes: Vec<u8>,
+}
+
+impl Sending {
+    fn new() -> Self {
+        let sending =
+            Self { pair: Pair::new(), state: tempfile::tempdir().unwrap(), bytes: content(5 * MIB + 9, 1) };
+        sending.pair.put_local("file", &sending.bytes);
+        sending
+    }
+
+    fn digests(&self) -> Remembered {
+        Remembered::kept_in(self.state.path())
+    }
+
+    fn identity(&self) -> Identity {
+        let path = SharedPath::parse("file").unwrap();
+        self.pair.folder().open_file(&path).unwrap().status.identity
+    }
+
+    /// Notes that for the file, as if the file had changed long before.
+    fn note(&self, hashed: &Hashed) {
+        let later = SystemTime::now() + Duration::from_secs(10);
+        self.digests().note(&self.identity(), hashed, later);
+    }
+
+    /// Notes that for the file, as if it had been hashed in the moment of its change.
+    fn note_at_once(&self, hashed: &Hashed) {
+        self.digests().note(&self.identity(), hashed, SystemTime::UNIX_EPOCH);
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.digests().of(&self.identity())
+    }
+
+    /// Sends it: what moved, what did not, and how often it began again.
+    fn send(&self) -> (u64, u64, u64) {
+        let counts = Counts::default();
+        let sent =
+            send(&mut self.pair.remote(), &self.pair.outgoing("file"), false, &counts, &self.digests())
+                .unwrap();
+        assert_eq!((sent.byte_count, sent.digest), (self.length(), Digest::of(&self.bytes)));
+        assert!(self.pair.shared("file") == self.bytes);
+        counts.get()
+    }
+
+    fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+#[test]
+fn what_was_hashed_while_it_was_sent_is_known_afterwards() {
+    let sending = Sending::new();
+    assert_eq!(sending.known(), None);
+    assert_eq!(sending.send(), (sending.length(), 0, 0));
+    assert_eq!(sending.known().unwrap().hashed, hashed(&sending.bytes));
+}
+
+#[test]
+fn of_a_file_whose_digest_is_known_nothing_is_hashed() {
+    for note in [Sending::note, Sending::note_at_once] {
+        let sending = Sending::new();
+        // Values that nobody needs for a file that is new to the other end: whoever hashed would find better ones.
+        let pieces = vec![[1_u8; 32]; 6].into();
+        let strange = Hashed { digest: Digest::of(&sending.bytes), pieces };
+        note(&sending, &strange);
+        assert_eq!(sending.send(), (sending.length(), 0, 0));
+        assert_eq!(sending.known().unwrap().hashed, strange);
+    }
+}
+
+#[test]
+fn a_wrong_digest_is_forgotten_and_the_file_sent_once_more() {
+    for note in [Sending::note, Sending::note_at_once] {
+        let sending = Sending::new();
+        note(&sending, &hashed(&content(5 * MIB + 9, 2)));
+        // What came under the wrong digest was kept there: the second time, it is only compared.
+        assert_eq!(sending.send(), (sending.length(), sending.length(), 1));
+        assert_eq!(sending.known().unwrap().hashed, hashed(&sending.bytes));
+    }
+}
+
+#[test]
+fn of_a_known_file_only_the_pieces_go_out_that_the_other_end_does_not_have() {
+    let sending = Sending::new();
+    let mut old = sending.bytes.clone();
+    old[2 * MIB + 7] ^= 1;
+    sending.pair.put("file", &old);
+    sending.note(&hashed(&sending.bytes));
+    assert_eq!(sending.send(), (MIB as u64, sending.length() - MIB as u64, 0));
+}
+
+#[test]
+fn no_piece_is_left_out_for_a_digest_that_was_noted_in_the_moment_of_a_change() {
+    let sending = Sending::new();
+    let mut old = sending.bytes.clone();
+    old[2 * MIB + 7] ^= 1;
+    sending.pair.put("file", &old);
+    // Believed, it would make the other end keep what it has.
+    sending.note_at_once(&hashed(&old));
+    assert_eq!(sending.send(), (MIB as u64, sending.length() - MIB as u64, 0));
+    assert_eq!(sending.known().unwrap().hashed, hashed(&sending.bytes));
+}
+
+#[test]
+fn nothing_is_called_unchanged_by_a_digest_that_was_noted_in_the_moment_of_a_change() {
+    let sending = Sending::new();
+    let old = content(5 * MIB + 9, 2);
+    sending.pair.put("file", &old);
+    let modified = std::fs::metadata(sending.pair.local.path().join("file")).unwrap().modified().unwrap();
+    let theirs = std::fs::File::options().write(true).open(sending.pair.share.path().join("file")).unwrap();
+    theirs.set_modified(modified).unwrap();
+    sending.note_at_once(&hashed(&old));
+    let mut outgoing = sending.pair.outgoing("file");
+    outgoing.likeness = Likeness::SameName;
+    let mut row: Row<OutgoingJob, SendOutcome> = Row::new([OutgoingJob(outgoing)]);
+    let ended = send_many(&mut sending.pair.remote(), &mut row, &Unwatched, &sending.digests());
+    assert_eq!((ended, row.done[0].1.as_ref().unwrap().reused), (LaneEnd::Complete, 0));
+    assert!(sending.pair.shared("file") == sending.bytes);
+}
+
+#[test]
+fn a_known_file_that_is_the_same_there_is_not_read_to_find_that_out() {
+    let sending = Sending::new();
+    sending.pair.put("file", &sending.bytes);
+    let modified = std::fs::metadata(sending.pair.local.path().join("file")).unwrap().modified().unwrap();
+    let theirs = std::fs::File::options().write(true).open(sending.pair.share.path().join("file")).unwrap();
+    theirs.set_modified(modified).unwrap();
+    let pieces = vec![[1_u8; 32]; 6].into();
+    let strange = Hashed { digest: Digest::of(&sending.bytes), pieces };
+    sending.note(&strange);
+    let mut outgoing = sending.pair.outgoing("file");
+    outgoing.likeness = Likeness::SameName;
+    let mut row: Row<OutgoingJob, SendOutcome> = Row::new([OutgoingJob(outgoing)]);
+    let ended = send_many(&mut sending.pair.remote(), &mut row, &Unwatched, &sending.digests());
+    let reused = row.done[0].1.as_ref().unwrap().reused;
+    assert_eq!((ended, reused), (LaneEnd::Complete, sending.length()));
+    assert_eq!(sending.known().unwrap().hashed, strange, "hashing would have found other values");
+}
+
+#[test]
+fn what_was_fetched_is_known_when_it_is_sent() {
+    let sending = Sending::new();
+    sending.pair.put("from", &sending.bytes);
+    let mut remote = sending.pair.remote();
+    let wanted = sending.pair.wanted(&mut remote, "from");
+    let wanted = Fetch { target: SharedPath::parse("file").unwrap(), ..wanted };
+    std::fs::remove_file(sending.pair.local.path().join("file")).unwrap();
+    fetch(&mut remote, &sending.pair.folder(), &wanted, &Unwatched, &sending.digests()).unwrap();
+    // It landed in this moment.
+    let known = sending.known().unwrap();
+    assert_eq!((known.hashed, known.is_settled), (hashed(&sending.bytes), false));
+    assert_eq!(sending.send(), (sending.length(), 0, 0));
+}
+
+#[test]
+fn a_known_file_that_gets_shorter_while_it_is_sent_is_not_sent() {
+    let sending = Sending::new();
+    sending.note(&hashed(&sending.bytes));
+    let outgoing = sending.pair.outgoing("file");
+    struct Cut(std::path::PathBuf);
+    impl Watch for Cut {
+        fn moved(&self, _: u64) {
+            std::fs::File::options().write(true).open(&self.0).unwrap().set_len(MIB as u64).unwrap();
+        }
+    }
+    let cut = Cut(outgoing.source.clone());
+    let error = send(&mut sending.pair.remote(), &outgoing, false, &cut, &sending.digests()).unwrap_err();
+    assert!(matches!(error, SendError::Changed), "{error:?}");
+    assert!(!sending.pair.share.path().join("file").exists());
+}
