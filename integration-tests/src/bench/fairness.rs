@@ -19,6 +19,7 @@ use super::contenders::{ours, ours_limited};
 use super::files::{self, LARGE, SMALL_BYTES};
 use super::site::Site;
 use super::table::{Table, as_f64, median, shown};
+use super::usage;
 use crate::by_hand::{hello, line_of};
 use crate::patience::{eventually_true, pause};
 use crate::systems::system::System;
@@ -31,12 +32,14 @@ const REQUESTS_MANY: usize = 64;
 const SMALL: &str = "small.bin";
 /// The file that is fetched is at most so long.
 const LARGE_BYTES_MAX: u64 = 256 << 20;
+const GIBIBYTE: f64 = 1_073_741_824.0;
 const BUFFER_BYTES: usize = 256 * 1024;
 const COLUMNS: &[&str] = &[
     "system",
     "Jain's index",
     "least of rounds",
     "MB/s of the eight",
+    "server CPU s/GiB",
     "MB/s of the other",
     "ratio to one of them",
 ];
@@ -102,7 +105,7 @@ pub(crate) fn run(bench: &Bench) -> Table {
         });
         make_known(site.address);
         for (company, asker) in COMPANIES {
-            let measured = || measure(site.address, *asker, bench.sizes.load_time);
+            let measured = || measure(&site, *asker, bench.sizes.load_time);
             let rounds: Vec<_> = (0..bench.sizes.rounds).map(|_| measured()).collect();
             add(&mut table, &format!("{name}, {company}"), &rounds);
             bench.progress(&format!("{name}, {company}"));
@@ -115,6 +118,8 @@ pub(crate) fn run(bench: &Bench) -> Table {
 struct Shares {
     equal: Vec<f64>,
     other: Option<f64>,
+    /// Processor seconds of the server for each gibibyte that it gave.
+    server_cpu: f64,
 }
 
 impl Shares {
@@ -135,6 +140,7 @@ fn add(table: &mut Table, name: &str, rounds: &[Shares]) {
     let index = middle(&Shares::index);
     let least = rounds.iter().map(Shares::index).fold(1.0, f64::min);
     let sum = middle(&Shares::sum);
+    let server_cpu = middle(&|shares| shares.server_cpu);
     let has_other = rounds.iter().any(|shares| shares.other.is_some());
     let other = has_other.then(|| middle(&|shares| shares.other.unwrap_or(0.0)));
     let ratio = other.map(|other| other / (sum / as_f64(EQUAL_COUNT as u64)));
@@ -144,11 +150,13 @@ fn add(table: &mut Table, name: &str, rounds: &[Shares]) {
         format!("{index:.4}"),
         format!("{least:.4}"),
         shown(sum),
+        shown(server_cpu),
         or_none(other),
         or_none(ratio),
     ];
     let object = json!({
         "workload": "fairness", "system": name, "index": index, "index_least": least, "rate_equal": sum,
+        "server_cpu_seconds_per_gib": server_cpu,
         "rate_other": other,
     });
     table.add(cells, object);
@@ -228,20 +236,25 @@ fn make_known(address: SocketAddr) {
     while line_from(&mut reader).unwrap()["type"] != "found" {}
 }
 
-fn measure(address: SocketAddr, company: Option<Asker>, time: Duration) -> Shares {
+fn measure(site: &Site, company: Option<Asker>, time: Duration) -> Shares {
+    let (address, server) = (site.address, site.server.id());
     let connections = company.map_or(0, |asker| asker.connections);
     let others = company.into_iter().cycle().take(connections);
     let mut all: Vec<_> = others.map(|asker| Downloader::start(address, asker)).collect();
     all.extend((0..EQUAL_COUNT).map(|_| Downloader::start(address, EQUAL)));
     eventually_true("bytes for all", || all.iter().all(|one| one.moved() > 0));
+    let cpu_before = usage::processor_seconds(server);
     let before: Vec<u64> = all.iter().map(Downloader::moved).collect();
     let begin = Instant::now();
     pause(time);
     let after: Vec<u64> = all.iter().map(Downloader::moved).collect();
     let seconds = begin.elapsed().as_secs_f64();
+    let cpu = usage::processor_seconds(server) - cpu_before;
     all.into_iter().for_each(Downloader::stop);
+    let moved: u64 = before.iter().zip(&after).map(|(before, after)| after - before).sum();
+    let server_cpu = cpu / (as_f64(moved) / GIBIBYTE);
     let rates = before.iter().zip(&after).map(|(before, after)| as_f64(after - before) / 1e6 / seconds);
     let mut others: Vec<f64> = rates.collect();
     let equal = others.split_off(connections);
-    Shares { equal, other: company.map(|_| others.iter().sum()) }
+    Shares { equal, other: company.map(|_| others.iter().sum()), server_cpu }
 }

@@ -31,6 +31,7 @@ const COLUMNS: &[&str] = &[
     "system",
     "connections",
     "opened in s",
+    "server CPU ms each, opening",
     "KiB each, server",
     "KiB each, kernel (both ends)",
     "threads more",
@@ -92,10 +93,12 @@ fn measure(bench: &Bench, kind: Kind, count: usize, source: &Path, table: &mut T
     let id = site.server.id();
     let alone = transfer_rate(bench, &site, kind, source);
     let before = (usage::proportional(id), usage::kernel_bytes(), usage::thread_count(id));
+    let cpu_before = usage::processor_seconds(id);
     let begin = Instant::now();
     let connections = open_all(site.address, count, kind.open);
     let seconds = begin.elapsed().as_secs_f64();
     site.wait_until_at_rest();
+    let cpu_each = (usage::processor_seconds(id) - cpu_before) * 1000.0 / as_f64(count as u64);
     let each = |now: u64, before: u64| as_f64(now.saturating_sub(before)) / 1024.0 / as_f64(count as u64);
     let server_each = each(usage::proportional(id), before.0);
     let kernel_each = each(usage::kernel_bytes(), before.1);
@@ -108,6 +111,7 @@ fn measure(bench: &Bench, kind: Kind, count: usize, source: &Path, table: &mut T
         kind.name.to_owned(),
         open_count.to_string(),
         seconds_shown,
+        shown(cpu_each),
         server_shown,
         kernel_shown,
         threads.to_string(),
@@ -117,6 +121,7 @@ fn measure(bench: &Bench, kind: Kind, count: usize, source: &Path, table: &mut T
     ];
     let object = json!({
         "workload": "idle", "system": kind.name, "connections": open_count, "open_seconds": seconds,
+        "open_server_cpu_seconds_each": cpu_each / 1000.0,
         "server_kib_each": server_each, "kernel_kib_each": kernel_each, "threads_more": threads,
         "rate_alone": alone, "rate_beside": beside,
     });
