@@ -6,7 +6,7 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use wire::digest::{Digest, PieceHasher, PieceValue, piece_value};
 use wire::limits::PIECE_BYTES;
@@ -38,8 +38,14 @@ pub struct Hashing<E> {
     position: u64,
 }
 
-/// What is done with a piece besides hashing it, while it is in the cache.
-type Task<E> = dyn Fn(u64, &[u8]) -> Result<(), E> + Send + Sync;
+/// What is done with a piece besides hashing it, while it is in the cache: by one thread at a time, because the system lets one write to a
+/// file and the other one spin.
+struct Task<E> {
+    act: Act<E>,
+    turn: Mutex<()>,
+}
+
+type Act<E> = Box<dyn Fn(u64, &[u8]) -> Result<(), E> + Send + Sync>;
 
 /// A piece on its way.
 #[derive(Default)]
@@ -80,7 +86,7 @@ impl<E: Send + 'static> Hashing<E> {
         let is_long = byte_count.is_some_and(|count| count > PIECE_BYTES);
         let room = byte_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(ROOM_MAX).min(ROOM_MAX);
         Self {
-            task: Arc::new(task),
+            task: Arc::new(Task { act: Box::new(task), turn: Mutex::new(()) }),
             beside: None,
             is_long,
             room,
@@ -149,7 +155,7 @@ impl<E: Send + 'static> Hashing<E> {
         if last.start == 0 {
             let bytes = last.buffer.get(..last.count).unwrap_or_default();
             if !bytes.is_empty() {
-                (self.task)(0, bytes)?;
+                (self.task.act)(0, bytes)?;
             }
             let digest = Digest::of(bytes);
             return Ok(Some((digest, vec![digest.0])));
@@ -176,7 +182,7 @@ impl<E: Send + 'static> Hashing<E> {
     pub fn give_up(mut self) -> Result<(), E> {
         let rest = self.only.take().unwrap_or_else(|| std::mem::take(&mut self.current));
         let bytes = rest.buffer.get(..rest.count).unwrap_or_default();
-        if bytes.is_empty() { Ok(()) } else { (self.task)(rest.start, bytes) }
+        if bytes.is_empty() { Ok(()) } else { (self.task.act)(rest.start, bytes) }
     }
 
     /// Gives the current piece and begins the next one.
@@ -220,11 +226,26 @@ fn merged(values: &[PieceValue], byte_count: u64) -> Option<(Digest, Vec<PieceVa
     Some(hasher.finish())
 }
 
+impl<E> Task<E> {
+    /// Does it for a piece, and hashes the piece; first what the other thread is not at.
+    fn value_of(&self, start: u64, bytes: &[u8]) -> Result<PieceValue, E> {
+        let value = || piece_value(start / PIECE_BYTES, bytes);
+        if let Ok(turn) = self.turn.try_lock() {
+            let done = (self.act)(start, bytes);
+            drop(turn);
+            return done.map(|()| value());
+        }
+        let value = value();
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.act)(start, bytes).map(|()| value)
+    }
+}
+
 impl Piece {
     fn done<E>(self, task: &Arc<Task<E>>) -> Done<E> {
         let Self { start, buffer, count } = self;
         let bytes = buffer.get(..count).unwrap_or_default();
-        let outcome = task(start, bytes).map(|()| piece_value(start / PIECE_BYTES, bytes));
+        let outcome = task.value_of(start, bytes);
         Done { start, buffer, outcome }
     }
 }
@@ -265,7 +286,8 @@ impl<E> fmt::Debug for Hashing<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::hint::black_box;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const MIB: usize = ROOM_MAX;
 
@@ -344,6 +366,26 @@ mod tests {
             let filled = (0..4).try_for_each(|_| fill(&mut hashing));
             assert_eq!(filled.and_then(|()| hashing.finish().map(|_| ())), Err(bad));
         }
+    }
+
+    #[test]
+    fn the_task_is_done_by_one_thread_at_a_time() {
+        let (under_way, overlaps) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&overlaps);
+        let task = move |_: u64, bytes: &[u8]| {
+            overlaps.fetch_add(under_way.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            // As long as a write takes.
+            black_box(Digest::of(bytes));
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, ()>(())
+        };
+        let mut hashing = Hashing::with_task(Some(50 * PIECE_BYTES), task);
+        for _ in 0..50 {
+            let count = hashing.room(PIECE_BYTES).len();
+            hashing.filled(count).unwrap();
+        }
+        hashing.finish().unwrap().unwrap();
+        assert_eq!(seen.load(Ordering::SeqCst), 0);
     }
 
     #[test]
