@@ -79,7 +79,7 @@ fn a_folder_is_listed() {
 
 #[test]
 fn small_requests_are_answered_over_many_connections() {
-    assert_gives_tables("requests", &["ioe, STAT, 3 connections", "ioe -q, READ of 1 KiB, 1 connections"]);
+    assert_gives_tables("requests", &["ioe, STAT, 3 connections", "ioe -q, READ of 1 KiB, 1 connection"]);
 }
 
 #[test]
