@@ -142,8 +142,9 @@ impl Board {
         let under_way = self.under_way(source);
         let allowed = self.allowed(source, now);
         let is_partial = self.is_partial(source);
-        let taken = if self.free > 0 && under_way < allowed {
-            let run = allowed.div_ceil(RUNS_PER_WINDOW).min(allowed - under_way);
+        let run = allowed.div_ceil(RUNS_PER_WINDOW);
+        // Not before there is room for a whole run: otherwise each piece that comes makes room for a request of one.
+        let taken = if self.free > 0 && under_way + run <= allowed {
             self.take_free(source, run)
         } else if self.free == 0 && under_way == 0 {
             self.late_elsewhere(source, now).map(|piece| piece..piece + 1)

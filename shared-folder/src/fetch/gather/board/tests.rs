@@ -187,6 +187,23 @@ fn runs_stay_contiguous_and_what_is_here_is_not_asked_for() {
 }
 
 #[test]
+fn a_source_in_full_flow_is_asked_for_whole_runs() {
+    let (mut board, mut now, mut runs) = (all(1000), moment(0), Vec::new());
+    let mut model = Model::default();
+    for step in 0..200 {
+        while let Next::Take(pieces) = board.next(0, now) {
+            runs.push(pieces.len());
+            model.under_way.entry(0).or_default().extend(pieces);
+        }
+        // Twenty pieces a second: ten are half a second's work.
+        now += moment(50);
+        model.bring(&mut board, 0, now);
+        assert!(step < 20 || board.under_way(0) >= 6, "too little is under way: {}", board.under_way(0));
+    }
+    assert!(runs.iter().skip(20).all(|run| *run == 3), "{runs:?}");
+}
+
+#[test]
 fn a_source_with_a_part_is_given_that_alone_and_the_others_leave_it_what_they_can() {
     let mut board = all(10);
     assert_eq!(board.holds(1, Some(&[0..4, 8..9])), Use::Now);
