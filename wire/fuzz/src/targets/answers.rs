@@ -245,7 +245,14 @@ fn wanted(is_large: bool) -> Fetch {
     };
     let path = |text| SharedPath::parse(text).expect("a path");
     let terms = FetchTerms::default();
-    Fetch { source: path("a song.mp3"), entry, target: path("target"), alike: None, is_target_free: false, terms }
+    Fetch {
+        source: path("a song.mp3"),
+        entry,
+        target: path("target"),
+        alike: None,
+        is_target_free: false,
+        terms,
+    }
 }
 
 /// Beside the target only what is still landing may be left.
