@@ -328,6 +328,7 @@ impl Batch {
         };
         let work: Work<'_, _, _> = &|remote, jobs| send_many(remote, jobs, watch, &digests);
         let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        drop(bars);
         report.summed_up(&sum);
         if left > 0 {
             report.note(format_args!("files that were not tried or not completed: {left}"));

@@ -47,7 +47,7 @@ pub(crate) struct TotalBar(ProgressBar);
 impl Bars {
     /// Bars for `file_count` files of `byte_count` bytes together, where both are known.
     pub(crate) fn new(is_terminal: bool, file_count: usize, byte_count: Option<u64>) -> Self {
-        let output = Box::new(ErrorOutput { is_terminal });
+        let output = Box::new(ErrorOutput { is_terminal, line: Line::default() });
         let target = ProgressDrawTarget::term_like_with_hz(output, DRAWS_PER_SECOND);
         let multi = MultiProgress::with_draw_target(target);
         let total = match byte_count {
@@ -192,6 +192,27 @@ fn shortened(name: &str) -> String {
 #[derive(Debug)]
 struct ErrorOutput {
     is_terminal: bool,
+    line: Line,
+}
+
+/// Where the cursor is. indicatif fills the line of a bar with blanks, maybe none, and relies on the terminal to put what follows on the
+/// next one; a terminal does not, because lines are a little longer than indicatif is told.
+#[derive(Debug, Default)]
+struct Line {
+    is_full: AtomicBool,
+}
+
+impl Line {
+    /// Whether `text`, written now, belongs on the next line.
+    fn is_before(&self, text: &str) -> bool {
+        let fills = text.chars().all(|character| character == ' ');
+        self.is_full.swap(fills, Ordering::Relaxed) && text != "\r"
+    }
+
+    /// The cursor is somewhere else.
+    fn is_left(&self) {
+        self.is_full.store(false, Ordering::Relaxed);
+    }
 }
 
 impl ErrorOutput {
@@ -201,6 +222,7 @@ impl ErrorOutput {
 
     /// Moves the cursor on a terminal; elsewhere there is none.
     fn control(&self, count: usize, letter: char) -> io::Result<()> {
+        self.line.is_left();
         if self.is_terminal && count > 0 { Self::put(&format!("\x1b[{count}{letter}")) } else { Ok(()) }
     }
 }
@@ -229,14 +251,20 @@ impl TermLike for ErrorOutput {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        Self::put(&format!("{text}\n"))
+        self.write_str(text)?;
+        self.line.is_left();
+        Self::put("\n")
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
+        if self.line.is_before(text) {
+            Self::put("\n")?;
+        }
         Self::put(text)
     }
 
     fn clear_line(&self) -> io::Result<()> {
+        self.line.is_left();
         Self::put(if self.is_terminal { "\r\x1b[2K" } else { "\r" })
     }
 
@@ -254,6 +282,16 @@ mod tests {
         for template in [BYTES, UNKNOWN, VERIFYING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn each_bar_has_a_line_of_its_own_and_the_first_one_is_drawn_where_it_was() {
+        let line = Line::default();
+        let broken = ["bar one", "   ", "bar two", "", "bar three", "  "].map(|text| line.is_before(text));
+        assert_eq!(broken, [false, false, true, false, true, false]);
+        line.is_left();
+        assert!(!line.is_before("bar one, drawn again"));
+        assert!(!line.is_before("  ") && !line.is_before("\r") && !line.is_before("bar one"));
     }
 
     #[test]
