@@ -56,6 +56,17 @@ fn a_renamed_file_costs_no_payload_and_a_dry_run_says_so() {
 }
 
 #[test]
+fn a_folder_that_was_moved_costs_no_payload_though_its_new_name_is_free() {
+    let (server, film) = with_film();
+    let local = server.scratch().local();
+    fs::rename(local.join("tree"), local.join("moved")).unwrap();
+    let (line, sent) = line_about(&server, "WRITE -r moved", "moved/film.mov");
+    assert_eq!((&line["resumed_from"], &line["digest"]), (&LENGTH.into(), &digest(&film).into()));
+    assert!(sent < LINES_MAX, "{sent} bytes");
+    assert!(server.scratch().shared("moved/film.mov") == film);
+}
+
+#[test]
 fn a_renamed_file_takes_the_place_of_another_one_without_payload() {
     let (server, film) = with_film();
     server.scratch().put("tree/other.mov", bytes("other", LENGTH));

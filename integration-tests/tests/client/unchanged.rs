@@ -1,6 +1,7 @@
 //! What is the same at both ends is not moved again: unchanged trees, and what `--dry-run` says of them.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -194,4 +195,23 @@ fn a_dry_run_fails_as_the_command_itself_would() {
     client.run_json(&["WRITE --dry-run a.txt nowhere/a.txt"]).expect_error("not_found", 1);
     client.run_json(&["READ --dry-run a.txt -"]).expect_error("usage", 2);
     assert!(server.scratch().shared("a.txt") == b"hello");
+}
+
+#[test]
+fn a_large_file_that_is_named_itself_is_left_as_it_is_where_it_is_the_same_and_replaced_where_it_only_looks_so()
+ {
+    let server = same_trees();
+    let (there, here) =
+        (server.scratch().share().join("tree/film.mov"), server.scratch().local().join("tree/film.mov"));
+    let before = there.metadata().unwrap();
+    for command in ["WRITE tree/film.mov tree/", "WRITE -r tree/film.mov tree/film.mov"] {
+        let (outcome, sent) = counted(&server, Direction::ToServer, command);
+        assert_eq!(number(&outcome.expect_done().line(), "resumed_from"), LARGE_BYTES as u64);
+        assert!(sent < SMALL_BYTES as u64, "{command}: {sent} bytes");
+        assert_eq!(there.metadata().unwrap().ino(), before.ino(), "{command}: it was written anew");
+    }
+    put(&there, &bytes("another film", LARGE_BYTES));
+    let (outcome, _) = counted(&server, Direction::ToServer, "WRITE tree/film.mov tree/");
+    assert_eq!(number(&outcome.expect_done().line(), "resumed_from"), 0);
+    assert!(fs::read(there).unwrap() == fs::read(here).unwrap());
 }

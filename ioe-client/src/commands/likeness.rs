@@ -1,11 +1,11 @@
-//! Which files of a folder that is sent or fetched seem to be at the other end already, under their names or others: told by one
-//! listing.
+//! Which files that are sent or fetched seem to be at the other end already, under their names or others: told by one listing of each
+//! folder, and by a look at each large file that was named itself.
 //!
 //! Must not know what is done about it: what is found is a hint that a hash is worth its while.
 
 use shared_folder::fetch::Fetch;
 use shared_folder::folder::{Folder, FolderError, Shape, Status};
-use shared_folder::remote::{ListedName, Remote, RemoteError, Repeat};
+use shared_folder::remote::{ListedName, Remote, RemoteError, Repeat, Unwatched};
 use shared_folder::scan::Scan;
 use shared_folder::send::{Likeness, Outgoing};
 use std::collections::{HashMap, HashSet};
@@ -52,6 +52,19 @@ pub(super) fn find(remote: &mut Remote, top: Option<&SharedPath>, files: &mut [(
         if may_be_elsewhere && looks_of(&outgoing.source).is_some_and(|looks| large.contains(&looks)) {
             outgoing.likeness = Likeness::OtherName;
         }
+    }
+}
+
+/// Looks at the name of one large file there, and notes whether the same file seems to have it.
+pub(super) fn find_one(remote: &mut Remote, (outgoing, byte_count): &mut (Outgoing, u64)) {
+    // A small one is sent sooner than asked about.
+    if *byte_count <= PIECE_BYTES {
+        return;
+    }
+    let path = Some(&outgoing.destination.path);
+    let there = remote.ask(Repeat::Harmless, |session| session.stat(path, false, &Unwatched));
+    if there.is_ok_and(|found| looks_of(&outgoing.source) == Some(looks_there(&found.entry))) {
+        outgoing.likeness = Likeness::SameName;
     }
 }
 

@@ -169,13 +169,15 @@ struct Batch {
     folders: Vec<SharedPath>,
     /// Where each folder that was named goes; none is the share's root.
     tops: Vec<Option<SharedPath>>,
+    /// Places of the files that were named themselves.
+    named: Vec<usize>,
     special_count: u64,
 }
 
 impl Batch {
     fn new(target: Place, terms: WriteTerms) -> Self {
-        let (files, folders, tops) = (Vec::new(), Vec::new(), Vec::new());
-        Self { target, terms, files, folders, tops, special_count: 0 }
+        let (files, folders, tops, named) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { target, terms, files, folders, tops, named, special_count: 0 }
     }
 
     fn add(&mut self, client: &Client, source: &Path, failures: &mut Failures) {
@@ -194,6 +196,7 @@ impl Batch {
         let name = self.target.name.clone().or(own);
         if !metadata.is_dir() {
             let name = name.ok_or_else(|| Failure::local("its name is not UTF-8: name a target"))?;
+            self.named.push(self.files.len());
             return self.add_file(source.to_owned(), &name, metadata.len());
         }
         if !self.terms.recursive {
@@ -280,6 +283,9 @@ impl Batch {
             return;
         }
         if let Ok(remote) = client.remote() {
+            for index in &self.named {
+                self.files.get_mut(*index).into_iter().for_each(|file| likeness::find_one(remote, file));
+            }
             self.tops.iter().for_each(|top| likeness::find(remote, top.as_ref(), &mut self.files));
         }
     }

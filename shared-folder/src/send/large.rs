@@ -17,8 +17,9 @@ use wire::message::{Abort, ByteCount, End, Reply};
 
 impl Attempts<'_> {
     pub(super) fn large(&mut self, source: &Source) -> Result<Sent, SendError> {
-        let (announced, identity) = (self.announced(source), source.opened.status.identity);
+        let identity = source.opened.status.identity;
         let known = self.digests.of(&identity);
+        let announced = self.announced(source, known.as_ref());
         match self.large_as(source, announced, known.as_ref()) {
             // What was hashed before has changed without showing it.
             Err(SendError::Remote(error))
@@ -27,7 +28,7 @@ impl Attempts<'_> {
                 log::debug!("the digest that was known is wrong: {error}");
                 self.digests.forget(&identity);
                 self.watch.restarted();
-                let announced = self.announced(source);
+                let announced = self.announced(source, None);
                 self.large_as(source, announced, None)
             }
             sent => sent,
@@ -69,12 +70,16 @@ impl Attempts<'_> {
         sent
     }
 
-    /// By its digest the other end finds a file that it has under another name.
-    fn announced(&self, source: &Source) -> Option<Digest> {
+    /// By its digest the other end finds a file that it has under another name: told where it is known, or seems worth a hash.
+    fn announced(&self, source: &Source, known: Option<&Known>) -> Option<Digest> {
+        if source.byte_count <= PIECE_BYTES {
+            return None;
+        }
         let cancel = self.remote.cancel();
-        let is_hinted = self.outgoing.likeness == Likeness::OtherName && source.byte_count > PIECE_BYTES;
         let is_wanted = || !cancel.is_cancelled();
-        is_hinted.then(|| compare::digest_of(&source.opened, self.digests, self.watch, &is_wanted))?
+        let is_hinted = self.outgoing.likeness == Likeness::OtherName;
+        let hash = || compare::digest_of(&source.opened, self.digests, self.watch, &is_wanted);
+        known.map(|known| known.hashed.digest).or_else(|| if is_hinted { hash() } else { None })
     }
 
     /// A refusal before anything was sent; whether an earlier attempt caused it can only be told by the digest.
