@@ -203,6 +203,13 @@ impl Report {
         }
     }
 
+    /// All files of a command were looked at that moves nothing.
+    pub(crate) fn rehearsed_all(&self, sum: &Sum) {
+        if let Some(line) = sum.rehearsed_line().filter(|_| !self.style.is_json) {
+            self.output.line(line);
+        }
+    }
+
     /// What would be transferred, where nothing is.
     pub(crate) fn rehearsed(&self, would: Rehearsal<'_>) {
         let Rehearsal { command, path, local, byte_count, reused } = would;

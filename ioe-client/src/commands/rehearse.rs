@@ -6,7 +6,7 @@ use super::Failures;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::local;
-use crate::render::{Rehearsal, Report};
+use crate::render::{Rehearsal, Report, Sum};
 use crate::transfers::{Done, Item, Work, transfer};
 use shared_folder::compare::Rehearsed;
 use shared_folder::fetch::{Fetch, rehearse_fetching};
@@ -33,10 +33,10 @@ pub(super) fn read(client: &mut Client, reads: Reads, failures: &mut Failures) {
     let digests = client.digests.clone();
     let aside: (&dyn Watch, _) = (&Unwatched, &digests);
     let work: Work<'_, _, _> = &|remote, jobs| rehearse_fetching(remote, folder.as_ref(), jobs, aside);
-    rehearse(client, items.collect(), work, &mut |report, Done { what, outcome, .. }| {
+    rehearse(client, items.collect(), work, &mut |report, sum, Done { what, outcome, .. }| {
         let local = local::shown(&path.join(what.target.as_str()));
         let said = outcome.map_err(Failure::from);
-        tell(report, ("read", what.source.as_str(), &local), said, failures);
+        tell((report, sum), ("read", what.source.as_str(), &local), said, failures);
     });
 }
 
@@ -48,41 +48,48 @@ pub(super) fn write(client: &mut Client, files: Vec<(Outgoing, u64)>, failures: 
     });
     let digests = client.digests.clone();
     let work: Work<'_, _, _> = &|remote, jobs| rehearse_sending(remote, jobs, &Unwatched, &digests);
-    rehearse(client, items.collect(), work, &mut |report, Done { what, outcome, .. }| {
+    rehearse(client, items.collect(), work, &mut |report, sum, Done { what, outcome, .. }| {
         let local = local::shown(&what.source);
         let said = outcome.map_err(Failure::from);
-        tell(report, ("write", what.destination.path.as_str(), &local), said, failures);
+        tell((report, sum), ("write", what.destination.path.as_str(), &local), said, failures);
     });
 }
+
+/// Says what would become of a file, and adds it to the sum.
+type Tell<'a, T, O> = &'a mut dyn FnMut(&Report, &mut Sum, Done<T, O>);
 
 fn rehearse<T: Send, O: Send>(
     client: &mut Client,
     items: Vec<Item<T>>,
     work: Work<'_, T, O>,
-    tell: &mut dyn FnMut(&Report, Done<T, O>),
+    tell: Tell<'_, T, O>,
 ) {
     let jobs = client.config.jobs;
     let (remote, report, _) = client.parts();
     let Some(remote) = remote else { return };
     let bars = report.bars(items.len(), None);
+    let mut sum = Sum::begin();
     let mut on_done = |done: Done<T, O>| match &bars {
-        Some(bars) => bars.around(|| tell(report, done)),
-        None => tell(report, done),
+        Some(bars) => bars.around(|| tell(report, &mut sum, done)),
+        None => tell(report, &mut sum, done),
     };
     let left = transfer(remote, items, jobs, (work, bars.as_ref()), &mut on_done);
+    drop(bars);
+    report.rehearsed_all(&sum);
     if left > 0 {
         report.note(format_args!("files that were not looked at: {left}"));
     }
 }
 
 fn tell(
-    report: &Report,
+    (report, sum): (&Report, &mut Sum),
     (command, path, local): (&'static str, &str, &str),
     said: Result<Rehearsed, Failure>,
     failures: &mut Failures,
 ) {
     match said {
         Ok(Rehearsed { byte_count, reused }) => {
+            sum.add(byte_count, reused);
             report.rehearsed(Rehearsal { command, path, local, byte_count, reused });
         }
         Err(failure) => failures.report(report, (command, path), &failure),

@@ -30,6 +30,13 @@ impl Sum {
         (self.files > 1).then(|| format!("{} files, {}", self.files, self.amount(self.since.elapsed())))
     }
 
+    /// The same for files that would be moved.
+    pub(super) fn rehearsed_line(&self) -> Option<String> {
+        let moved = quantity::size(self.byte_count.saturating_sub(self.reused));
+        let all = quantity::size(self.byte_count);
+        (self.files > 1).then(|| format!("{} files, {moved} of {all} would be moved", self.files))
+    }
+
     fn amount(&self, time: Duration) -> String {
         let moved = self.byte_count.saturating_sub(self.reused);
         let (all, rate) = (quantity::size(self.byte_count), quantity::bytes_per_second(moved, time));
@@ -55,7 +62,9 @@ mod tests {
 
     #[test]
     fn several_files_have_a_sum_and_one_has_none() {
-        assert_eq!(sum(&[(7, 0)]).line(), None);
+        assert_eq!((sum(&[(7, 0)]).line(), sum(&[(7, 0)]).rehearsed_line()), (None, None));
+        let would = sum(&[(1024, 1024), (2048, 0)]).rehearsed_line().unwrap();
+        assert_eq!(would, "2 files, 2.0 KiB of 3.0 KiB would be moved");
         assert!(sum(&[(7, 0), (8, 8)]).line().unwrap().starts_with("2 files, 15 B, 7 B of it moved in "));
     }
 
