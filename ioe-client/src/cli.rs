@@ -77,7 +77,7 @@ pub(crate) struct Options {
     #[arg(short, long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u16).range(1..=i64::from(JOBS_MAX)))]
     pub(crate) jobs: u16,
 
-    /// The longest wait without progress; a lost connection is made again within it
+    /// The longest wait without progress; a lost connection is made again within it. A server that is busy for this client says so every 5s
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = quantity::positive_duration)]
     pub(crate) timeout: Duration,
 

@@ -60,7 +60,8 @@ pub(crate) fn compare(
     (found.digest == Some(ours)).then_some(ours)
 }
 
-/// The digest of a file here; `None` where it cannot be read, changes meanwhile, or nobody wants it any more.
+/// The digest of a file here, hashed now and remembered for when all of it is sent: nobody verifies what is left where it is, and a file
+/// that is written through a mapping may have no newer time. `None` where it cannot be read, changes meanwhile, or nobody wants it any more.
 pub(crate) fn digest_of(
     opened: &OpenFile,
     digests: &Remembered,
@@ -68,10 +69,6 @@ pub(crate) fn digest_of(
     wanted: &dyn Fn() -> bool,
 ) -> Option<Digest> {
     let (file, identity) = (&opened.file, &opened.status.identity);
-    // Nobody verifies what is left where it is.
-    if let Some(known) = digests.of(identity).filter(|known| known.is_settled) {
-        return Some(known.hashed.digest);
-    }
     let (of, begun) = (identity.byte_count, SystemTime::now());
     let mut hashing = Hashing::of_file(Some(of));
     while hashing.position() < of {

@@ -4,7 +4,7 @@
 //! Losing any of it loses only time, so nothing here fails. Must not know what digests are wanted for.
 
 use super::row::{decode, encode};
-use super::{Hashed, Known, UNSTORED_BYTES_MAX};
+use super::{Hashed, UNSTORED_BYTES_MAX};
 use crate::folder::Identity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -49,9 +49,10 @@ impl Remembered {
         Self::default()
     }
 
-    /// What is known of this state of a file without reading it.
+    /// What is known of this state of a file without reading it. Whoever uses it sees to it that all of the file is verified: times do not
+    /// tell every change.
     #[must_use]
-    pub fn of(&self, identity: &Identity) -> Option<Known> {
+    pub fn of(&self, identity: &Identity) -> Option<Hashed> {
         let path = self.place_of(identity)?;
         let row = read(&path).unwrap_or_else(|error| {
             log::debug!("{} tells no digest: {error}", path.display());
@@ -105,13 +106,13 @@ fn sealed(identity: &Identity, hashed: &Hashed, at: SystemTime) -> Vec<u8> {
     bytes
 }
 
-fn unsealed(bytes: &[u8], identity: &Identity) -> Option<Known> {
+fn unsealed(bytes: &[u8], identity: &Identity) -> Option<Hashed> {
     let (content, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>()?;
     let row = content.strip_prefix(&key(identity))?;
     if Digest::of(content).0 != *checksum {
         return None;
     }
-    decode(row, identity)
+    decode(row, identity).map(|known| known.hashed)
 }
 
 /// What is there, if nobody else could have put it there.
@@ -132,8 +133,13 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn write(path: &Path, row: &[u8]) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::open(path, flags, Mode::from_raw_mode(PRIVATE_MODE));
+    // Made anew each time: what is there may be another one's, or the same file as something else.
+    match rustix::fs::unlink(path) {
+        Err(Errno::NOENT) | Ok(()) => {}
+        Err(error) => return Err(error.into()),
+    }
     let opened = match (open(), path.parent()) {
         (Err(Errno::NOENT), Some(folder)) => {
             match rustix::fs::mkdir(folder, PRIVATE_FOLDER_MODE) {
@@ -144,9 +150,7 @@ fn write(path: &Path, row: &[u8]) -> io::Result<()> {
         }
         (opened, _) => opened,
     };
-    let mut file = File::from(opened?);
-    file.set_len(0)?;
-    file.write_all(row)
+    File::from(opened?).write_all(row)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! here: it goes straight from the page cache, and the other end verifies it.
 
 use super::{Attempts, Likeness, SendError, Sent, Source, await_written, doubted, request};
-use crate::catalogue::{Hashed, Known};
+use crate::catalogue::Hashed;
 use crate::compare;
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
@@ -39,7 +39,7 @@ impl Attempts<'_> {
         &mut self,
         source: &Source,
         announced: Option<Digest>,
-        known: Option<&Known>,
+        known: Option<&Hashed>,
     ) -> Result<Sent, SendError> {
         let begun = SystemTime::now();
         let session = self.remote.session()?;
@@ -51,12 +51,10 @@ impl Attempts<'_> {
             other => other?,
         };
         // Of the pieces that are left out the other end has only our word.
-        let known = known.filter(|known| known.is_settled || base.is_empty()).map(|known| &known.hashed);
+        let known = known.filter(|_| base.is_empty());
         let mut upload = Upload::new(session, id, Some(source.byte_count), (self.watch, &mut self.retry));
         let sent = match known {
-            Some(known) => {
-                upload.known_pieces(source, &base, known).and_then(|()| upload.finish(known.digest))
-            }
+            Some(known) => upload.known(source).and_then(|()| upload.finish(known.digest)),
             None => upload.pieces_of(source, &base).and_then(|hashed| {
                 let sent = upload.finish(hashed.digest)?;
                 self.digests.note(&source.opened.status.identity, &hashed, begun);
@@ -71,7 +69,7 @@ impl Attempts<'_> {
     }
 
     /// By its digest the other end finds a file that it has under another name: told where it is known, or seems worth a hash.
-    fn announced(&self, source: &Source, known: Option<&Known>) -> Option<Digest> {
+    fn announced(&self, source: &Source, known: Option<&Hashed>) -> Option<Digest> {
         if source.byte_count <= PIECE_BYTES {
             return None;
         }
@@ -79,7 +77,7 @@ impl Attempts<'_> {
         let is_wanted = || !cancel.is_cancelled();
         let is_hinted = self.outgoing.likeness == Likeness::OtherName;
         let hash = || compare::digest_of(&source.opened, self.digests, self.watch, &is_wanted);
-        known.map(|known| known.hashed.digest).or_else(|| if is_hinted { hash() } else { None })
+        known.map(|known| known.digest).or_else(|| if is_hinted { hash() } else { None })
     }
 
     /// A refusal before anything was sent; whether an earlier attempt caused it can only be told by the digest.
@@ -202,19 +200,11 @@ impl<'a> Upload<'a> {
         if source.has_changed()? { Err(self.changed()) } else { self.hashed() }
     }
 
-    /// The same, where it is known what they are.
-    fn known_pieces(
-        &mut self,
-        source: &Source,
-        base: &[PieceValue],
-        known: &Hashed,
-    ) -> Result<(), SendError> {
-        for (index, value) in known.pieces.iter().enumerate() {
+    /// Sends all of `source`, of which it is known what it is.
+    fn known(&mut self, source: &Source) -> Result<(), SendError> {
+        while self.other.at < source.byte_count {
             let byte_count = (source.byte_count - self.other.at).min(PIECE_BYTES);
-            if base.get(index) == Some(value) {
-                self.other.listen()?;
-                self.is_there(byte_count);
-            } else if !self.other.send_of(source, byte_count)? {
+            if !self.other.send_of(source, byte_count)? {
                 return Err(self.changed());
             }
         }

@@ -1,19 +1,23 @@
 //! Small files that are asked for again and again: kept open, with the bytes that were hashed, so that an answer needs neither
 //! opening nor hashing. Whoever answers looks at the name and at the bytes each time: nothing here is believed.
 //!
+//! A session keeps the one that it asked for last, and others find it here meanwhile: when nobody asks any more, nothing stays open.
+//!
 //! Must not know who asks, nor what they may see.
 
 use crate::folder::{Identity, OpenFile};
+use rustix::process::{Resource, getrlimit};
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher as _;
 use std::os::unix::fs::FileExt as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use wire::digest::Digest;
 use wire::path::SharedPath;
 
-/// Files that may be kept: each of them holds a descriptor.
+/// Files that may be kept: each of them holds a descriptor. Fewer where the system allows few: one of so many descriptors.
 const FILES_MAX: usize = 128;
+const DESCRIPTORS_EACH: u64 = 16;
 /// The longest of them, in bytes: to hash more costs little beside sending it.
 const BYTE_COUNT_MAX: usize = 16 * 1024;
 
@@ -37,13 +41,14 @@ pub(super) struct HotFile {
 struct Place {
     /// The hash of the path that was read last.
     last: Option<u64>,
-    kept: Option<Arc<HotFile>>,
+    kept: Weak<HotFile>,
 }
 
 impl Default for HotFiles {
     fn default() -> Self {
-        let places = (0..FILES_MAX).map(|_| Mutex::default()).collect();
-        Self { hashing: RandomState::new(), places }
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let count = usize::try_from(descriptors / DESCRIPTORS_EACH).unwrap_or(FILES_MAX).min(FILES_MAX);
+        Self { hashing: RandomState::new(), places: (0..count).map(|_| Mutex::default()).collect() }
     }
 }
 
@@ -51,23 +56,33 @@ impl HotFiles {
     /// What is kept under that path.
     pub(super) fn find(&self, path: &str) -> Option<Arc<HotFile>> {
         let (_, place) = self.place(path)?;
-        place.kept.as_ref().filter(|file| file.path.as_str() == path).cloned()
+        place.kept.upgrade().filter(|file| file.path.as_str() == path)
     }
 
-    /// A small file was opened and read whole, and its bytes have that digest: kept, if it was the last one here, too.
-    pub(super) fn was_read(&self, path: &SharedPath, opened: OpenFile, (content, digest): (&[u8], Digest)) {
-        let Some((hash, mut place)) = self.place(path.as_str()) else { return };
+    /// A small file was opened and read whole, and its bytes have that digest: to be kept, if it was the last one here, too, and for as long
+    /// as whoever reads it keeps it.
+    pub(super) fn was_read(
+        &self,
+        path: &SharedPath,
+        opened: OpenFile,
+        (content, digest): (&[u8], Digest),
+    ) -> Option<Arc<HotFile>> {
+        let (hash, mut place) = self.place(path.as_str())?;
         let is_hot = place.last.replace(hash) == Some(hash) && content.len() <= BYTE_COUNT_MAX;
-        if is_hot {
-            let OpenFile { file, status } = opened;
-            let (path, content) = (path.clone(), content.to_vec());
-            place.kept = Some(Arc::new(HotFile { path, file, identity: status.identity, content, digest }));
+        // One at a time has the place, though other sessions may still keep another one.
+        if !is_hot || place.kept.upgrade().is_some_and(|kept| kept.path != *path) {
+            return None;
         }
+        let OpenFile { file, status } = opened;
+        let (path, content) = (path.clone(), content.to_vec());
+        let hot = Arc::new(HotFile { path, file, identity: status.identity, content, digest });
+        place.kept = Arc::downgrade(&hot);
+        Some(hot)
     }
 
     fn place(&self, path: &str) -> Option<(u64, MutexGuard<'_, Place>)> {
         let hash = self.hashing.hash_one(path);
-        let number = usize::try_from(hash % FILES_MAX as u64).ok()?;
+        let number = usize::try_from(hash.checked_rem(self.places.len() as u64)?).ok()?;
         let place = self.places.get(number)?.lock();
         Some((hash, place.unwrap_or_else(PoisonError::into_inner)))
     }
@@ -99,17 +114,22 @@ mod tests {
         SharedPath::parse(text).unwrap()
     }
 
+    /// What a session keeps.
+    type Kept = Option<Arc<HotFile>>;
+
     /// As a session does: whether the file was answered as a hot one.
-    fn read(files: &HotFiles, folder: &Folder, name: &str) -> bool {
+    fn read(files: &HotFiles, folder: &Folder, name: &str, kept: &mut Kept) -> bool {
         let (path, mut buffer) = (path(name), Vec::new());
         let status = folder.status(&path).unwrap();
-        if files.find(name).is_some_and(|file| file.is_still(&status.identity, &mut buffer)) {
+        let hot = files.find(name).filter(|file| file.is_still(&status.identity, &mut buffer));
+        if hot.is_some() {
+            *kept = hot;
             return true;
         }
         let opened = folder.open_file(&path).unwrap();
         buffer.resize(usize::try_from(opened.status.byte_count).unwrap(), 0);
         opened.file.read_exact_at(&mut buffer, 0).unwrap();
-        files.was_read(&path, opened, (&buffer, Digest::of(&buffer)));
+        *kept = files.was_read(&path, opened, (&buffer, Digest::of(&buffer)));
         false
     }
 
@@ -119,7 +139,8 @@ mod tests {
         let (files, folder) = (HotFiles::default(), Folder::open(place.path()).unwrap());
         let full = place.path().join("a");
         std::fs::write(&full, "one").unwrap();
-        let three = || [(); 3].map(|()| read(&files, &folder, "a"));
+        let mut kept = None;
+        let mut three = || [(); 3].map(|()| read(&files, &folder, "a", &mut kept));
         assert_eq!(three(), [false, false, true]);
         // Written in place, as through a mapping: the time may stay, the bytes do not.
         let hot = files.find("a").unwrap();
@@ -139,13 +160,20 @@ mod tests {
         std::fs::write(place.path().join("long"), vec![7; BYTE_COUNT_MAX + 1]).unwrap();
         for number in 0..4 * FILES_MAX {
             std::fs::write(place.path().join(number.to_string()), "x").unwrap();
-            assert!(!read(&files, &folder, &number.to_string()) && !read(&files, &folder, "long"));
+            let read = |name: &str| read(&files, &folder, name, &mut None);
+            assert!(!read(&number.to_string()) && !read("long"));
         }
         assert!((0..4 * FILES_MAX).all(|number| files.find(&number.to_string()).is_none()));
-        for number in (0..4 * FILES_MAX).flat_map(|number| [number, number]) {
-            read(&files, &folder, &number.to_string());
+        let mut sessions: Vec<Kept> = vec![None; 4 * FILES_MAX];
+        for (number, session) in (0..).zip(&mut sessions) {
+            for _ in 0..3 {
+                read(&files, &folder, &format!("{number}"), session);
+            }
         }
-        let kept = (0..4 * FILES_MAX).filter(|number| files.find(&number.to_string()).is_some()).count();
-        assert!((1..=FILES_MAX).contains(&kept), "{kept}");
+        let count = || (0..4 * FILES_MAX).filter(|number| files.find(&number.to_string()).is_some()).count();
+        let kept = sessions.iter().flatten().count();
+        assert!((1..=FILES_MAX).contains(&kept) && count() == kept, "{kept}");
+        sessions.clear();
+        assert_eq!(count(), 0, "nobody keeps them");
     }
 }

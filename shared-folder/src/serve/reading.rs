@@ -32,7 +32,9 @@ pub(super) type Run = (u64, u64);
 impl Session<'_> {
     pub(super) fn read(&mut self, id: u64, read: &Read) -> Result<(), Stop> {
         if let Some((hot, status)) = self.find_hot(read) {
-            return self.answer_small(id, (hot.path(), &status), hot.digest());
+            let answered = self.answer_small(id, (hot.path(), &status), hot.digest());
+            self.hot = Some(hot);
+            return answered;
         }
         let (path, opened, named) = match self.named(id, read.path.as_deref(), read.digest) {
             Ok(named) => named,
@@ -201,7 +203,7 @@ impl Session<'_> {
         let digest = Digest::of(&self.scratch);
         check_version(if_digest, Some(digest))?;
         self.answer_small(id, (path, &opened.status), digest)?;
-        self.host.share.hot.was_read(path, opened, (&self.scratch, digest));
+        self.hot = self.host.share.hot.was_read(path, opened, (&self.scratch, digest));
         Ok(())
     }
 

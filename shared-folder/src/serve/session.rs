@@ -2,6 +2,7 @@
 
 use super::Host;
 use super::group::{Ends, Group, Rhythm, Waiting};
+use super::hot::HotFile;
 use super::pulse::GATHER_TIME_MAX;
 use super::record::{Begun, Outcome};
 use super::refusal::{End, Refusal, Stop, conclude, say_refused};
@@ -39,6 +40,8 @@ pub(super) struct Session<'a> {
     pub(super) byte_count: u64,
     /// The slot in which a large file is given, where slots are counted.
     pub(super) upload: Option<Upload>,
+    /// The small file that was asked for last, if others ask for it, too.
+    pub(super) hot: Option<Arc<HotFile>>,
     /// The folder of the request before, for those that had come with it.
     pub(super) nearby: Nearby,
     /// Small files that arrived and are not answered yet.
@@ -58,6 +61,7 @@ pub struct Kept {
     permit: Arc<Permit>,
     judged_by: u64,
     rhythm: Rhythm,
+    hot: Option<Arc<HotFile>>,
     refused_stopping: usize,
 }
 
@@ -69,7 +73,7 @@ impl Kept {
         };
         // The number first: what changes meanwhile is looked at again.
         let (judged_by, permit) = (host.access.generation(), host.access.permit(guest.key));
-        Self { maker, guest, permit, judged_by, rhythm: Rhythm::default(), refused_stopping: 0 }
+        Self { maker, guest, permit, judged_by, rhythm: Rhythm::default(), hot: None, refused_stopping: 0 }
     }
 }
 
@@ -99,7 +103,7 @@ impl<'a> Session<'a> {
         slot: &'a SessionSlot,
         Rest { connection, kept }: Rest<Kept>,
     ) -> Self {
-        let Kept { maker, guest, permit, judged_by, rhythm, refused_stopping } = kept;
+        let Kept { maker, guest, permit, judged_by, rhythm, hot, refused_stopping } = kept;
         Self {
             host,
             slot,
@@ -112,6 +116,7 @@ impl<'a> Session<'a> {
             scratch: Vec::new(),
             byte_count: 0,
             upload: None,
+            hot,
             nearby: Nearby::default(),
             group: Group::with(rhythm),
             refused_stopping,
@@ -140,8 +145,9 @@ impl<'a> Session<'a> {
     }
 
     fn rest(self) -> Rest<Kept> {
-        let Self { connection, maker, guest, permit, judged_by, group, refused_stopping, .. } = self;
-        let kept = Kept { maker, guest, permit, judged_by, rhythm: group.rhythm(), refused_stopping };
+        let Self { connection, maker, guest, permit, judged_by, group, hot, refused_stopping, .. } = self;
+        let rhythm = group.rhythm();
+        let kept = Kept { maker, guest, permit, judged_by, rhythm, hot, refused_stopping };
         Rest { connection, kept }
     }
 

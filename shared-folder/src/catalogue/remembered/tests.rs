@@ -6,7 +6,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Barrier;
 use std::thread;
-use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
 use wire::limits::PIECE_BYTES;
 
@@ -29,20 +28,16 @@ fn note(digests: &Remembered, identity: &Identity, hashed: &Hashed) {
     digests.note(identity, hashed, SystemTime::now());
 }
 
-fn found(digests: &Remembered, identity: &Identity) -> Option<Hashed> {
-    digests.of(identity).map(|known| known.hashed)
-}
-
 const LENGTH: u64 = 3 * PIECE_BYTES;
 
 #[test]
 fn what_one_run_noted_the_next_one_knows_until_it_forgets_it_or_the_file_changes() {
     let (state, digests) = state();
     let file = identity(1, LENGTH);
-    assert_eq!(found(&digests, &file), None);
+    assert_eq!(digests.of(&file), None);
     note(&digests, &file, &hashed(5, 3));
     let next = Remembered::kept_in(state.path());
-    assert_eq!(next.of(&file), Some(Known { hashed: hashed(5, 3), is_settled: true }));
+    assert_eq!(next.of(&file), Some(hashed(5, 3)));
     for other in [
         identity(2, LENGTH),
         identity(1, LENGTH - 1),
@@ -54,15 +49,7 @@ fn what_one_run_noted_the_next_one_knows_until_it_forgets_it_or_the_file_changes
     }
     next.forget(&file);
     next.forget(&file);
-    assert_eq!(found(&digests, &file), None);
-}
-
-#[test]
-fn what_was_hashed_as_soon_as_it_had_changed_is_known_and_has_not_settled() {
-    let (_state, digests) = state();
-    let file = Identity { changed: (1000, 0), ..identity(1, LENGTH) };
-    digests.note(&file, &hashed(5, 3), UNIX_EPOCH + std::time::Duration::from_secs(1001));
-    assert_eq!(digests.of(&file), Some(Known { hashed: hashed(5, 3), is_settled: false }));
+    assert_eq!(digests.of(&file), None);
 }
 
 #[test]
@@ -74,7 +61,7 @@ fn folder_and_rows_are_their_owners_alone_and_a_row_that_others_can_write_is_not
     let row = digests.place_of(&file).unwrap();
     assert_eq!((mode(&state.path().join(FOLDER_NAME)), mode(&row)), (0o700, 0o600));
     fs::set_permissions(&row, Permissions::from_mode(0o620)).unwrap();
-    assert_eq!(found(&digests, &file), None);
+    assert_eq!(digests.of(&file), None);
 }
 
 #[test]
@@ -88,18 +75,18 @@ fn a_row_that_is_cut_or_changed_anywhere_or_is_no_file_is_not_believed() {
         let mut changed = row.clone();
         changed[index] ^= 1;
         fs::write(&place, &changed).unwrap();
-        assert_eq!(found(&digests, &file), None, "byte {index} changed");
+        assert_eq!(digests.of(&file), None, "byte {index} changed");
         fs::write(&place, &row[..index]).unwrap();
-        assert_eq!(found(&digests, &file), None, "cut at {index}");
+        assert_eq!(digests.of(&file), None, "cut at {index}");
     }
     fs::remove_file(&place).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &place, Mode::RUSR | Mode::WUSR).unwrap();
-    assert_eq!(found(&digests, &file), None, "a pipe that nobody writes to");
+    assert_eq!(digests.of(&file), None, "a pipe that nobody writes to");
     note(&digests, &file, &hashed(5, 3));
     fs::remove_file(&place).unwrap();
     fs::create_dir(&place).unwrap();
     note(&digests, &file, &hashed(5, 3));
-    assert_eq!(found(&digests, &file), None, "a folder");
+    assert_eq!(digests.of(&file), None, "a folder");
 }
 
 #[test]
@@ -111,10 +98,10 @@ fn a_state_folder_in_which_nothing_can_be_kept_costs_nothing_but_the_memory() {
         let digests = Remembered::kept_in(&folder);
         note(&digests, &file, &hashed(5, 3));
         digests.forget(&file);
-        assert_eq!(found(&digests, &file), None);
+        assert_eq!(digests.of(&file), None);
     }
     note(&Remembered::nothing(), &file, &hashed(5, 3));
-    assert_eq!(found(&Remembered::nothing(), &file), None);
+    assert_eq!(Remembered::nothing().of(&file), None);
 }
 
 #[test]
@@ -126,7 +113,7 @@ fn of_two_files_with_one_place_the_later_one_is_remembered() {
     let second = (2..).map(|number| identity(number, LENGTH)).find(shares_it).unwrap();
     note(&digests, &first, &hashed(5, 3));
     note(&digests, &second, &hashed(6, 3));
-    assert_eq!((found(&digests, &first), found(&digests, &second)), (None, Some(hashed(6, 3))));
+    assert_eq!((digests.of(&first), digests.of(&second)), (None, Some(hashed(6, 3))));
 }
 
 #[test]
@@ -142,15 +129,15 @@ fn small_files_and_rows_past_the_limit_are_not_remembered() {
     let (_state, digests) = state();
     let small = identity(1, UNSTORED_BYTES_MAX);
     note(&digests, &small, &hashed(5, 1));
-    assert_eq!(found(&digests, &small), None);
+    assert_eq!(digests.of(&small), None);
     note(&digests, &identity(1, UNSTORED_BYTES_MAX + 1), &hashed(5, 1));
-    assert_eq!(found(&digests, &identity(1, UNSTORED_BYTES_MAX + 1)), Some(hashed(5, 1)));
+    assert_eq!(digests.of(&identity(1, UNSTORED_BYTES_MAX + 1)), Some(hashed(5, 1)));
     let empty = sealed(&small, &hashed(5, 0), SystemTime::now()).len();
     let most = (ROW_BYTES_MAX - empty) / 32;
     for (piece_count, is_kept) in [(most, true), (most + 1, false)] {
         let large = identity(2, piece_count as u64 * PIECE_BYTES);
         note(&digests, &large, &hashed(5, piece_count));
-        assert_eq!(found(&digests, &large).is_some(), is_kept, "{piece_count} pieces");
+        assert_eq!(digests.of(&large).is_some(), is_kept, "{piece_count} pieces");
     }
 }
 
@@ -167,7 +154,7 @@ fn while_several_write_one_row_what_is_known_is_what_one_of_them_wrote() {
                 barrier.wait();
                 for _ in 0..TIMES {
                     note(digests, file, &hashed(byte, 300));
-                    if let Some(known) = found(digests, file) {
+                    if let Some(known) = digests.of(file) {
                         assert_eq!(known, hashed(known.digest.0[0], 300));
                     }
                 }
@@ -175,5 +162,5 @@ fn while_several_write_one_row_what_is_known_is_what_one_of_them_wrote() {
         }
     });
     note(&digests, &file, &hashed(9, 300));
-    assert_eq!(found(&digests, &file), Some(hashed(9, 300)));
+    assert_eq!(digests.of(&file), Some(hashed(9, 300)));
 }
