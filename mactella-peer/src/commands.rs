@@ -152,6 +152,11 @@ impl Order<'_> {
     }
 
     /// Commands that run beside this one.
+    /// Says how long the file is that this command gets.
+    fn expect(&self, byte_count: u64) {
+        self.place.into_iter().for_each(|place| place.progress().expect(byte_count));
+    }
+
     /// Who sees how far it is.
     fn watch(&self) -> &dyn Watch {
         self.place.map_or(&Unwatched, |place| place.progress())

@@ -46,6 +46,8 @@ pub(crate) struct Progress {
     begun: Instant,
     what: OnceLock<String>,
     byte_count: AtomicU64,
+    /// Bytes that have to come in all; 0 where that is not known.
+    total: AtomicU64,
     /// The place in the queue of the other end; 0 where it does not wait there.
     place: AtomicU64,
 }
@@ -56,8 +58,10 @@ pub(crate) struct CommandStatus {
     /// What it does; not escaped.
     pub(crate) what: String,
     pub(crate) age: Duration,
-    /// Bytes of files that came so far.
+    /// Bytes of the file that are here so far.
     pub(crate) byte_count: u64,
+    /// Bytes of the file, where that is known.
+    pub(crate) total: Option<u64>,
     /// Its place in a queue elsewhere, if it waits in one.
     pub(crate) place: Option<u64>,
 }
@@ -170,8 +174,8 @@ impl Place<'_> {
 
 impl Progress {
     fn new() -> Self {
-        let (byte_count, place) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { begun: Instant::now(), what: OnceLock::new(), byte_count, place }
+        let [byte_count, total, place] = [0; 3].map(AtomicU64::new);
+        Self { begun: Instant::now(), what: OnceLock::new(), byte_count, total, place }
     }
 
     /// Says what the command does.
@@ -180,13 +184,19 @@ impl Progress {
         let _ = self.what.set(what);
     }
 
+    /// Says how long the file is that comes.
+    pub(crate) fn expect(&self, byte_count: u64) {
+        self.total.store(byte_count, Ordering::Relaxed);
+    }
+
     fn status(&self) -> CommandStatus {
-        let place = Some(self.place.load(Ordering::Relaxed)).filter(|place| *place > 0);
+        let known = |number: &AtomicU64| Some(number.load(Ordering::Relaxed)).filter(|number| *number > 0);
         CommandStatus {
             what: self.what.get().cloned().unwrap_or_default(),
             age: self.begun.elapsed(),
             byte_count: self.byte_count.load(Ordering::Relaxed),
-            place,
+            total: known(&self.total),
+            place: known(&self.place),
         }
     }
 }
@@ -194,6 +204,10 @@ impl Progress {
 impl Watch for Progress {
     fn moved(&self, byte_count: u64) {
         self.place.store(0, Ordering::Relaxed);
+        self.byte_count.fetch_add(byte_count, Ordering::Relaxed);
+    }
+
+    fn reused(&self, byte_count: u64) {
         self.byte_count.fetch_add(byte_count, Ordering::Relaxed);
     }
 
@@ -237,14 +251,16 @@ mod tests {
         let (own, other) = (running.begin(&interruption).unwrap(), running.begin(&interruption).unwrap());
         other.progress().name("get a film".to_owned());
         other.progress().waiting(3);
+        other.progress().expect(9);
         let seen = |place| {
             let [status] = running.others(Some(place)).try_into().unwrap();
-            (status.what, status.byte_count, status.place)
+            (status.what, status.byte_count, status.total, status.place)
         };
-        assert_eq!(seen(&own), ("get a film".to_owned(), 0, Some(3)));
-        other.progress().moved(5);
-        assert_eq!(seen(&own), ("get a film".to_owned(), 5, None));
-        assert_eq!(seen(&other), (String::new(), 0, None));
+        assert_eq!(seen(&own), ("get a film".to_owned(), 0, Some(9), Some(3)));
+        other.progress().moved(3);
+        other.progress().reused(2);
+        assert_eq!(seen(&own), ("get a film".to_owned(), 5, Some(9), None));
+        assert_eq!(seen(&other), (String::new(), 0, None, None));
         assert_eq!(running.others(None).len(), 2);
     }
 

@@ -154,6 +154,7 @@ fn status_names_a_download_that_runs_and_how_far_it_is() {
         running.filter(|running| running["byte_count"].as_u64() >= Some(PIECE_BYTES as u64))
     });
     assert_eq!(running["what"], "get film.mov", "{running}");
+    assert_eq!(running["total"], content.len(), "{running}");
     let text = getter.attach_with(&[], &["STATUS"]).expect_done();
     assert!(text.text().contains("1 of this peer's own commands running"), "{text:?}");
     assert!(text.text().lines().any(|line| line.ends_with("  get film.mov")), "{text:?}");

@@ -123,6 +123,8 @@ pub(super) struct RunningObject<'a> {
     pub(super) seconds: f64,
     pub(super) byte_count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) queue: Option<u64>,
 }
 

@@ -132,16 +132,18 @@ fn neighbour(status: &NeighbourStatus) -> String {
 }
 
 fn command(status: &CommandStatus) -> String {
-    let CommandStatus { what, age, byte_count, place } = status;
+    let CommandStatus { what, age, byte_count, total, place } = status;
     let rate = quantity::rate(quantity::bytes_per_second(*byte_count, *age));
-    let (seconds, size, what) = (age.as_secs(), quantity::size(*byte_count), Escaped(what));
+    let of = total.map(|total| format!(" of {}", quantity::size(total))).unwrap_or_default();
+    let (seconds, size, what) = (age.as_secs(), quantity::size(*byte_count) + &of, Escaped(what));
     let waiting = place.map(|place| format!(", waits at place {place} of a queue")).unwrap_or_default();
-    format!("        {seconds:>6}s  {size:>10}  {rate:>12}  {what}{waiting}")
+    format!("        {seconds:>6}s  {size:>22}  {rate:>12}  {what}{waiting}")
 }
 
 fn running(status: &CommandStatus) -> RunningObject<'_> {
-    let CommandStatus { what, age, byte_count, place } = status;
-    RunningObject { what, seconds: quantity::seconds(*age), byte_count: *byte_count, queue: *place }
+    let CommandStatus { what, age, byte_count, total, place } = status;
+    let (byte_count, total, queue) = (*byte_count, *total, *place);
+    RunningObject { what, seconds: quantity::seconds(*age), byte_count, total, queue }
 }
 
 fn object(status: &NeighbourStatus) -> NeighbourObject {
