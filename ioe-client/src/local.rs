@@ -8,7 +8,7 @@ use std::fs::{self, FileType};
 use std::io;
 use std::iter;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Builder};
 use wire::path::{SharedPath, is_reserved};
@@ -65,7 +65,10 @@ pub(crate) fn target(dir: &Path, text: Option<&str>, is_made: bool) -> io::Resul
 
 /// The path as it is shown: without `./` in front.
 pub(crate) fn shown(path: &Path) -> String {
-    path.strip_prefix(".").unwrap_or(path).to_string_lossy().into_owned()
+    // Parts that are `.` say nothing, but the only one.
+    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let shown = if plain.as_os_str().is_empty() { path } else { &plain };
+    shown.to_string_lossy().into_owned()
 }
 
 /// Walks through all below `root`, folders before what is in them. Names begin with `top`, if it has one. Links to
@@ -238,6 +241,12 @@ mod tests {
             assert!(all.contains(&expected), "{expected:?}");
         }
         assert_eq!(all.len(), 6, "{all:?}");
+    }
+
+    #[test]
+    fn a_path_is_shown_without_what_says_nothing() {
+        let texts = ["./a", "dir/./a", "/x/./y/../a", ".", "a/b"].map(|text| shown(Path::new(text)));
+        assert_eq!(texts, ["a", "dir/a", "/x/y/../a", ".", "a/b"]);
     }
 
     #[test]

@@ -228,7 +228,7 @@ fn summary(options: &Options, store: &Store) -> Result<String, StoreError> {
     };
     let changes = if options.read_only { ", read-only" } else { "" };
     let rate = options.limit_rate.map(|rate| format!(", at most {}", quantity::rate(rate.get())));
-    let uploads = options.max_uploads.map(|count| format!(", {count} large files at once"));
+    let uploads = options.max_uploads.map(|count| format!(", at most {count} large at once"));
     let (rate, uploads) = (rate.unwrap_or_default(), uploads.unwrap_or_default());
     Ok(format!("serving {}, {who}{changes}{rate}{uploads}", options.folder.display()))
 }

@@ -211,7 +211,7 @@ fn ways(options: &Options, hello: Hello) -> Ways {
 
 fn summary(options: &Options) -> String {
     let rate = options.limit_rate.map(|rate| format!(", at most {}", quantity::rate(rate.get())));
-    let uploads = options.max_uploads.map(|count| format!(", {count} large files at once"));
+    let uploads = options.max_uploads.map(|count| format!(", at most {count} large at once"));
     let (rate, uploads) = (rate.unwrap_or_default(), uploads.unwrap_or_default());
     format!("sharing {}{rate}{uploads}", shown(&options.folder).display())
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use integration_tests::client::{Client, Outcome};
 use integration_tests::content::{PIECE_BYTES, bytes};
+use integration_tests::scratch::files_below;
 use integration_tests::server::Server;
 use integration_tests::{client, server};
 
@@ -30,8 +31,12 @@ fn write(client: &Client, command: &str) -> Outcome {
     client.run(&[command]).expect_done()
 }
 
-fn is_known(outcome: &Outcome) -> bool {
-    outcome.errors.contains(IS_KNOWN)
+/// Whether a file goes to the server unhashed, which has nothing like it.
+fn is_sent_unhashed(server: &Server, client: &Client, command: &str) -> bool {
+    for path in files_below(&server.scratch().share()) {
+        fs::remove_file(path).unwrap();
+    }
+    write(client, command).errors.contains(IS_KNOWN)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -41,11 +46,11 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_file_that_was_sent_or_fetched_before_is_not_hashed_again_by_any_later_run() {
     let (server, client) = both();
-    assert!(!is_known(&write(&client, "WRITE film.mov first")));
-    assert!(is_known(&write(&client, "WRITE film.mov second")));
+    assert!(!is_sent_unhashed(&server, &client, "WRITE film.mov first"));
+    assert!(is_sent_unhashed(&server, &client, "WRITE film.mov second"));
     assert!(server.scratch().shared("second") == bytes("film", LARGE_BYTES));
-    write(&client, "READ first here.mov");
-    assert!(is_known(&write(&client, "WRITE here.mov third")));
+    write(&client, "READ second here.mov");
+    assert!(is_sent_unhashed(&server, &client, "WRITE here.mov third"));
     assert!(server.scratch().shared("third") == bytes("film", LARGE_BYTES));
 }
 
@@ -58,7 +63,7 @@ fn a_file_that_changed_in_place_is_another_one_and_is_hashed() {
     let modified = file.metadata().unwrap().modified().unwrap();
     file.write_all_at(b"other", 9).unwrap();
     file.set_modified(modified).unwrap();
-    assert!(!is_known(&write(&client, "WRITE film.mov second")));
+    assert!(!is_sent_unhashed(&server, &client, "WRITE film.mov second"));
     assert!(server.scratch().shared("second") == fs::read(path).unwrap());
 }
 
@@ -90,7 +95,7 @@ fn where_nothing_can_be_remembered_all_is_sent_as_ever_and_nobody_is_told() {
     write(&client, "WRITE film.mov first");
     let kept = server.scratch().home().join(STATE_FOLDER).join(DIGEST_FOLDER);
     fs::set_permissions(&kept, Permissions::from_mode(0o500)).unwrap();
-    assert!(is_known(&write(&client, "WRITE film.mov third")));
+    assert!(is_sent_unhashed(&server, &client, "WRITE film.mov third"));
     fs::set_permissions(&kept, Permissions::from_mode(0o700)).unwrap();
 }
 
@@ -102,8 +107,8 @@ fn a_damaged_memory_knows_nothing_and_is_made_anew() {
     let row = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     for damage in [&b""[..], b"nonsense", &bytes("row", 4096)] {
         fs::write(&row, damage).unwrap();
-        assert!(!is_known(&write(&client, "WRITE film.mov second")));
-        assert!(is_known(&write(&client, "WRITE film.mov second")));
+        assert!(!is_sent_unhashed(&server, &client, "WRITE film.mov second"));
+        assert!(is_sent_unhashed(&server, &client, "WRITE film.mov second"));
         assert!(server.scratch().shared("second") == bytes("film", LARGE_BYTES));
     }
 }
@@ -122,5 +127,5 @@ fn several_clients_at_once_send_the_same_file_and_remember_it() {
             assert!(server.scratch().shared(&format!("{round}-{number}")) == bytes("film", LARGE_BYTES));
         });
     }
-    assert!(is_known(&write(&client, "WRITE film.mov last")));
+    assert!(is_sent_unhashed(&server, &client, "WRITE film.mov last"));
 }

@@ -329,6 +329,8 @@ fn tell_lost(report: &crate::render::Report, path: &str, sources: &[SourceShare]
         let (address, Some(fault)) = (&share.address, &share.fault) else { continue };
         if share.is_false || share.is_unreachable {
             report.note(format_args!("warning: {path} is not taken from {address}: {fault}"));
+        } else if share.byte_count > 0 {
+            report.note(format_args!("warning: the rest of {path} is not taken from {address}: {fault}"));
         } else {
             log::info!("{path} is not taken from {address}: {fault}");
         }

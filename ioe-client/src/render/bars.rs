@@ -20,6 +20,8 @@ const NAME_CHARACTERS_MAX: usize = 28;
 
 const BYTES: &str = "{prefix:28!} {bytes:>11}/{total_bytes:11} {wide_bar} {bytes_per_sec:>12} {eta:>6} {msg}";
 const UNKNOWN: &str = "{prefix:28!} {bytes:>11} {bytes_per_sec:>12} {msg}";
+/// No rate, no time left: they would only tell that nothing moves.
+const WAITING: &str = "{prefix:28!} {bytes:>11}/{total_bytes:11} {msg}";
 const VERIFYING: &str = "{prefix:28!} {bytes:>11}/{total_bytes:11} {wide_bar} verifying";
 
 /// All bars of one command.
@@ -141,6 +143,7 @@ impl Watch for FileBar {
     fn waiting(&self, place: u64) {
         // With the next byte, it is a usual bar again.
         self.is_verifying.store(true, Ordering::Relaxed);
+        self.bar.set_style(style(WAITING));
         self.bar.set_message(format!("waiting at place {place}"));
     }
 
@@ -279,7 +282,7 @@ mod tests {
 
     #[test]
     fn every_template_is_one() {
-        for template in [BYTES, UNKNOWN, VERIFYING] {
+        for template in [BYTES, UNKNOWN, WAITING, VERIFYING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

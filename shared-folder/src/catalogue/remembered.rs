@@ -58,9 +58,7 @@ impl Remembered {
             log::debug!("{} tells no digest: {error}", path.display());
             None
         });
-        let known = unsealed(&row?, identity)?;
-        log::debug!("the digest of a file of {} bytes is known", identity.byte_count);
-        Some(known)
+        unsealed(&row?, identity)
     }
 
     /// Remembers what came of hashing a file that was in this state `at` that time, before it was read.

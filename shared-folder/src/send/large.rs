@@ -54,7 +54,10 @@ impl Attempts<'_> {
         let known = known.filter(|_| base.is_empty());
         let mut upload = Upload::new(session, id, Some(source.byte_count), (self.watch, &mut self.retry));
         let sent = match known {
-            Some(known) => upload.known(source).and_then(|()| upload.finish(known.digest)),
+            Some(known) => {
+                log::debug!("the digest of a file of {} bytes is known", source.byte_count);
+                upload.known(source).and_then(|()| upload.finish(known.digest))
+            }
             None => upload.pieces_of(source, &base).and_then(|hashed| {
                 let sent = upload.finish(hashed.digest)?;
                 self.digests.note(&source.opened.status.identity, &hashed, begun);
