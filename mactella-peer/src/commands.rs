@@ -153,8 +153,8 @@ impl Order<'_> {
 
     /// Commands that run beside this one.
     /// Says how long the file is that this command gets.
-    fn expect(&self, byte_count: u64) {
-        self.place.into_iter().for_each(|place| place.progress().expect(byte_count));
+    fn will_get(&self, byte_count: u64) {
+        self.place.into_iter().for_each(|place| place.progress().will_get(byte_count));
     }
 
     /// Who sees how far it is.

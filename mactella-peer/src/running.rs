@@ -185,7 +185,7 @@ impl Progress {
     }
 
     /// Says how long the file is that comes.
-    pub(crate) fn expect(&self, byte_count: u64) {
+    pub(crate) fn will_get(&self, byte_count: u64) {
         self.total.store(byte_count, Ordering::Relaxed);
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let (own, other) = (running.begin(&interruption).unwrap(), running.begin(&interruption).unwrap());
         other.progress().name("get a film".to_owned());
         other.progress().waiting(3);
-        other.progress().expect(9);
+        other.progress().will_get(9);
         let seen = |place| {
             let [status] = running.others(Some(place)).try_into().unwrap();
             (status.what, status.byte_count, status.total, status.place)

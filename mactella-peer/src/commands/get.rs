@@ -135,7 +135,7 @@ impl Wish<'_> {
         let mut remote = order.peer.remote(self.holder, order.interruption.cancel());
         let entry = self.entry(&mut remote)?;
         let byte_count = entry.byte_count.get();
-        order.expect(byte_count);
+        order.will_get(byte_count);
         let local = order.peer.folder.join(self.target.as_str()).to_string_lossy().into_owned();
         let mut got = Got {
             path: self.source.as_str().to_owned(),

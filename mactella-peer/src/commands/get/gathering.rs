@@ -56,7 +56,7 @@ impl<'a> Gathering<'a> {
         let Some(first) = self.holders.first() else {
             return Err(Failure::refused(ErrorCode::NotFound, "nothing was found"));
         };
-        order.expect(first.byte_count);
+        order.will_get(first.byte_count);
         let local = order.peer.folder.join(target.as_str()).to_string_lossy().into_owned();
         let mut got = Got {
             path: first.path.as_str().to_owned(),
