@@ -47,7 +47,7 @@ pub struct Hashed {
 
 /// What was hashed before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// What came out.
     pub hashed: Hashed,
     /// Whether the file cannot have changed since without showing it. Otherwise whoever receives it has to verify it.

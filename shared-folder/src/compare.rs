@@ -9,7 +9,6 @@ use crate::hashing::Hashing;
 use crate::remote::{Found, Remote, Repeat, Watch};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::time::SystemTime;
 use wire::digest::{Digest, PieceValue, piece_value};
 use wire::limits::PIECE_BYTES;
 use wire::message::{Entry, Kind};
@@ -69,7 +68,7 @@ pub(crate) fn digest_of(
     wanted: &dyn Fn() -> bool,
 ) -> Option<Digest> {
     let (file, identity) = (&opened.file, &opened.status.identity);
-    let (of, begun) = (identity.byte_count, SystemTime::now());
+    let of = identity.byte_count;
     let mut hashing = Hashing::of_file(Some(of));
     while hashing.position() < of {
         let at = hashing.position();
@@ -83,7 +82,7 @@ pub(crate) fn digest_of(
     }
     let Ok(hashed) = hashing.finish();
     let (digest, pieces) = hashed.filter(|_| is_unchanged(file, identity))?;
-    digests.note(identity, &Hashed { digest, pieces: pieces.into() }, begun);
+    digests.note(identity, &Hashed { digest, pieces: pieces.into() });
     Some(digest)
 }
 

@@ -26,7 +26,6 @@ use crate::remote::{Recovery, Remote, RemoteError, Retry, Unwatched, Watch};
 use payload::Span;
 use ranges::{after, byte_count, differing, requests};
 use std::sync::Arc;
-use std::time::SystemTime;
 use wire::digest::Digest;
 use wire::limits::PIECE_BYTES;
 use wire::message::Entry;
@@ -134,7 +133,7 @@ fn landing_of(entry: &Entry, terms: FetchTerms) -> Landing {
 fn remember(landed: &Landed, digests: &Remembered) {
     if let Some(identity) = &landed.identity {
         let hashed = Hashed { digest: landed.digest, pieces: landed.pieces.as_slice().into() };
-        digests.note(identity, &hashed, SystemTime::now());
+        digests.note(identity, &hashed);
     }
 }
 

@@ -61,10 +61,10 @@ impl Remembered {
         unsealed(&row?, identity)
     }
 
-    /// Remembers what came of hashing a file that was in this state `at` that time, before it was read.
-    pub fn note(&self, identity: &Identity, hashed: &Hashed, at: SystemTime) {
+    /// Remembers what came of hashing a file in this state.
+    pub fn note(&self, identity: &Identity, hashed: &Hashed) {
         let Some(path) = self.place_of(identity) else { return };
-        let row = sealed(identity, hashed, at);
+        let row = sealed(identity, hashed);
         if row.len() > ROW_BYTES_MAX {
             return;
         }
@@ -96,9 +96,9 @@ fn key(identity: &Identity) -> [u8; KEY_BYTES] {
 }
 
 /// Whose row it is, the row, and the checksum of both.
-fn sealed(identity: &Identity, hashed: &Hashed, at: SystemTime) -> Vec<u8> {
+fn sealed(identity: &Identity, hashed: &Hashed) -> Vec<u8> {
     let mut bytes = key(identity).to_vec();
-    bytes.append(&mut encode(identity, hashed, at));
+    bytes.append(&mut encode(identity, hashed, SystemTime::now()));
     let checksum = Digest::of(&bytes);
     bytes.extend_from_slice(&checksum.0);
     bytes

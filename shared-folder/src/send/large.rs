@@ -7,7 +7,6 @@ use crate::compare;
 use crate::hashing::{BUFFER_BYTES, Hashing};
 use crate::remote::{RemoteError, Retry, Session, Watch};
 use std::convert::Infallible;
-use std::time::SystemTime;
 use wire::digest::{Digest, PieceValue, piece_count, piece_value};
 use wire::error_code::ErrorCode;
 use wire::limits::PIECE_BYTES;
@@ -41,7 +40,6 @@ impl Attempts<'_> {
         announced: Option<Digest>,
         known: Option<&Hashed>,
     ) -> Result<Sent, SendError> {
-        let begun = SystemTime::now();
         let session = self.remote.session()?;
         let base_wanted = source.byte_count > PIECE_BYTES;
         let write = request(Some(source), &self.outgoing.destination, base_wanted);
@@ -60,7 +58,7 @@ impl Attempts<'_> {
             }
             None => upload.pieces_of(source, &base).and_then(|hashed| {
                 let sent = upload.finish(hashed.digest)?;
-                self.digests.note(&source.opened.status.identity, &hashed, begun);
+                self.digests.note(&source.opened.status.identity, &hashed);
                 Ok(sent)
             }),
         };

@@ -4,7 +4,6 @@ use super::*;
 use shared_folder::catalogue::Hashed;
 use shared_folder::folder::Identity;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 use wire::digest::PieceHasher;
 
 /// Counts what crosses the connection, what need not, and how often it began again.
@@ -68,15 +67,8 @@ impl Sending {
         self.pair.folder().open_file(&path).unwrap().status.identity
     }
 
-    /// Notes that for the file, as if the file had changed long before.
     fn note(&self, hashed: &Hashed) {
-        let later = SystemTime::now() + Duration::from_secs(10);
-        self.digests().note(&self.identity(), hashed, later);
-    }
-
-    /// Notes that for the file, as if it had been hashed in the moment of its change.
-    fn note_at_once(&self, hashed: &Hashed) {
-        self.digests().note(&self.identity(), hashed, SystemTime::UNIX_EPOCH);
+        self.digests().note(&self.identity(), hashed);
     }
 
     fn known(&self) -> Option<Hashed> {
@@ -109,26 +101,22 @@ fn what_was_hashed_while_it_was_sent_is_known_afterwards() {
 
 #[test]
 fn of_a_file_whose_digest_is_known_nothing_is_hashed() {
-    for note in [Sending::note, Sending::note_at_once] {
-        let sending = Sending::new();
-        // Values that nobody needs for a file that is new to the other end: whoever hashed would find better ones.
-        let pieces = vec![[1_u8; 32]; 6].into();
-        let strange = Hashed { digest: Digest::of(&sending.bytes), pieces };
-        note(&sending, &strange);
-        assert_eq!(sending.send(), (sending.length(), 0, 0));
-        assert_eq!(sending.known().unwrap(), strange);
-    }
+    let sending = Sending::new();
+    // Values that nobody needs for a file that is new to the other end: whoever hashed would find better ones.
+    let pieces = vec![[1_u8; 32]; 6].into();
+    let strange = Hashed { digest: Digest::of(&sending.bytes), pieces };
+    sending.note(&strange);
+    assert_eq!(sending.send(), (sending.length(), 0, 0));
+    assert_eq!(sending.known().unwrap(), strange);
 }
 
 #[test]
 fn a_wrong_digest_is_forgotten_and_the_file_sent_once_more() {
-    for note in [Sending::note, Sending::note_at_once] {
-        let sending = Sending::new();
-        note(&sending, &hashed(&content(5 * MIB + 9, 2)));
-        // What came under the wrong digest was kept there: the second time, it is only compared.
-        assert_eq!(sending.send(), (sending.length(), sending.length(), 1));
-        assert_eq!(sending.known().unwrap(), hashed(&sending.bytes));
-    }
+    let sending = Sending::new();
+    sending.note(&hashed(&content(5 * MIB + 9, 2)));
+    // What came under the wrong digest was kept there: the second time, it is only compared.
+    assert_eq!(sending.send(), (sending.length(), sending.length(), 1));
+    assert_eq!(sending.known().unwrap(), hashed(&sending.bytes));
 }
 
 #[test]

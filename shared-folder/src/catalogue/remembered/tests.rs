@@ -23,11 +23,6 @@ fn state() -> (TempDir, Remembered) {
     (state, digests)
 }
 
-/// Notes it as if it had changed long before.
-fn note(digests: &Remembered, identity: &Identity, hashed: &Hashed) {
-    digests.note(identity, hashed, SystemTime::now());
-}
-
 const LENGTH: u64 = 3 * PIECE_BYTES;
 
 #[test]
@@ -35,7 +30,7 @@ fn what_one_run_noted_the_next_one_knows_until_it_forgets_it_or_the_file_changes
     let (state, digests) = state();
     let file = identity(1, LENGTH);
     assert_eq!(digests.of(&file), None);
-    note(&digests, &file, &hashed(5, 3));
+    digests.note(&file, &hashed(5, 3));
     let next = Remembered::kept_in(state.path());
     assert_eq!(next.of(&file), Some(hashed(5, 3)));
     for other in [
@@ -56,7 +51,7 @@ fn what_one_run_noted_the_next_one_knows_until_it_forgets_it_or_the_file_changes
 fn folder_and_rows_are_their_owners_alone_and_a_row_that_others_can_write_is_not_believed() {
     let (state, digests) = state();
     let file = identity(1, LENGTH);
-    note(&digests, &file, &hashed(5, 3));
+    digests.note(&file, &hashed(5, 3));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let row = digests.place_of(&file).unwrap();
     assert_eq!((mode(&state.path().join(FOLDER_NAME)), mode(&row)), (0o700, 0o600));
@@ -68,7 +63,7 @@ fn folder_and_rows_are_their_owners_alone_and_a_row_that_others_can_write_is_not
 fn a_row_that_is_cut_or_changed_anywhere_or_is_no_file_is_not_believed() {
     let (_state, digests) = state();
     let file = identity(1, LENGTH);
-    note(&digests, &file, &hashed(5, 3));
+    digests.note(&file, &hashed(5, 3));
     let place = digests.place_of(&file).unwrap();
     let row = fs::read(&place).unwrap();
     for index in 0..row.len() {
@@ -82,10 +77,10 @@ fn a_row_that_is_cut_or_changed_anywhere_or_is_no_file_is_not_believed() {
     fs::remove_file(&place).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &place, Mode::RUSR | Mode::WUSR).unwrap();
     assert_eq!(digests.of(&file), None, "a pipe that nobody writes to");
-    note(&digests, &file, &hashed(5, 3));
+    digests.note(&file, &hashed(5, 3));
     fs::remove_file(&place).unwrap();
     fs::create_dir(&place).unwrap();
-    note(&digests, &file, &hashed(5, 3));
+    digests.note(&file, &hashed(5, 3));
     assert_eq!(digests.of(&file), None, "a folder");
 }
 
@@ -96,11 +91,11 @@ fn a_state_folder_in_which_nothing_can_be_kept_costs_nothing_but_the_memory() {
     let file = identity(1, LENGTH);
     for folder in [state.path().join("file"), state.path().join("missing"), "/dev/null/state".into()] {
         let digests = Remembered::kept_in(&folder);
-        note(&digests, &file, &hashed(5, 3));
+        digests.note(&file, &hashed(5, 3));
         digests.forget(&file);
         assert_eq!(digests.of(&file), None);
     }
-    note(&Remembered::nothing(), &file, &hashed(5, 3));
+    Remembered::nothing().note(&file, &hashed(5, 3));
     assert_eq!(Remembered::nothing().of(&file), None);
 }
 
@@ -111,8 +106,8 @@ fn of_two_files_with_one_place_the_later_one_is_remembered() {
     let place = digests.place_of(&first);
     let shares_it = |other: &Identity| digests.place_of(other) == place;
     let second = (2..).map(|number| identity(number, LENGTH)).find(shares_it).unwrap();
-    note(&digests, &first, &hashed(5, 3));
-    note(&digests, &second, &hashed(6, 3));
+    digests.note(&first, &hashed(5, 3));
+    digests.note(&second, &hashed(6, 3));
     assert_eq!((digests.of(&first), digests.of(&second)), (None, Some(hashed(6, 3))));
 }
 
@@ -128,15 +123,15 @@ fn there_are_so_many_places_and_no_more() {
 fn small_files_and_rows_past_the_limit_are_not_remembered() {
     let (_state, digests) = state();
     let small = identity(1, UNSTORED_BYTES_MAX);
-    note(&digests, &small, &hashed(5, 1));
+    digests.note(&small, &hashed(5, 1));
     assert_eq!(digests.of(&small), None);
-    note(&digests, &identity(1, UNSTORED_BYTES_MAX + 1), &hashed(5, 1));
+    digests.note(&identity(1, UNSTORED_BYTES_MAX + 1), &hashed(5, 1));
     assert_eq!(digests.of(&identity(1, UNSTORED_BYTES_MAX + 1)), Some(hashed(5, 1)));
-    let empty = sealed(&small, &hashed(5, 0), SystemTime::now()).len();
+    let empty = sealed(&small, &hashed(5, 0)).len();
     let most = (ROW_BYTES_MAX - empty) / 32;
     for (piece_count, is_kept) in [(most, true), (most + 1, false)] {
         let large = identity(2, piece_count as u64 * PIECE_BYTES);
-        note(&digests, &large, &hashed(5, piece_count));
+        digests.note(&large, &hashed(5, piece_count));
         assert_eq!(digests.of(&large).is_some(), is_kept, "{piece_count} pieces");
     }
 }
@@ -153,7 +148,7 @@ fn while_several_write_one_row_what_is_known_is_what_one_of_them_wrote() {
             threads.spawn(move || {
                 barrier.wait();
                 for _ in 0..TIMES {
-                    note(digests, file, &hashed(byte, 300));
+                    digests.note(file, &hashed(byte, 300));
                     if let Some(known) = digests.of(file) {
                         assert_eq!(known, hashed(known.digest.0[0], 300));
                     }
@@ -161,6 +156,6 @@ fn while_several_write_one_row_what_is_known_is_what_one_of_them_wrote() {
             });
         }
     });
-    note(&digests, &file, &hashed(9, 300));
+    digests.note(&file, &hashed(9, 300));
     assert_eq!(digests.of(&file), Some(hashed(9, 300)));
 }
