@@ -10,6 +10,7 @@ mod sender;
 mod rate_limit;
 mod stream;
 mod tls;
+mod watch;
 mod identity;
 
 pub use crate::message::text::shortened;
@@ -117,6 +118,11 @@ impl Connection {
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.sender.local_address()
+    }
+
+    /// Until its `hello` is there, [`Closer::is_kept_waiting`] can tell.
+    pub(crate) fn watch_opening(&self) {
+        self.receiver.watch(true);
     }
 
     /// A handle with which another thread can end every wait on this connection.

@@ -87,7 +87,9 @@ pub fn say_hello(
 /// by [`welcome`] or [`refuse`].
 pub(crate) fn hear_hello(connection: &mut Connection) -> Result<Hello, OpeningError> {
     let deadline = connection.opening_deadline();
-    check_hello(connection.receiver.message_by::<Opening>(Some(deadline)))
+    let received = connection.receiver.message_by::<Opening>(Some(deadline));
+    connection.receiver.watch(false);
+    check_hello(received)
 }
 
 /// Accepts the connection whose `hello` was received.

@@ -166,6 +166,11 @@ impl Receiver {
         }
     }
 
+    /// From now on, or no longer, others can see whether a read waits for the other end.
+    pub(super) fn watch(&self, is_opening: bool) {
+        self.stream.watch(is_opening);
+    }
+
     /// The first byte that has come and was not taken yet; none at the end of the stream.
     pub(super) fn peek(&mut self, by: Instant) -> Result<Option<u8>, ReceiveError> {
         self.set_timeout(Wait::Hello, Some(by))?;

@@ -2,15 +2,15 @@
 
 use super::EXPORTED_BYTES;
 use super::tls::{HandshakeError, Tls};
+use super::watch::Watch;
 use crate::key::PublicKey;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustls::Connection as State;
 use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ pub struct Stream {
     socket: TcpStream,
     /// Set once, before anything else is said.
     tls: OnceLock<Tls>,
-    /// Somebody is in a read.
-    reading: AtomicBool,
+    /// Whether the other end keeps us waiting, while it opens.
+    watch: Watch,
 }
 
 impl Stream {
@@ -36,13 +36,13 @@ impl Stream {
             TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL).with_retries(PROBES_MAX);
         SockRef::from(&socket).set_tcp_keepalive(&probes)?;
         socket.set_write_timeout(Some(patience))?;
-        Ok(Self { socket, tls: OnceLock::new(), reading: AtomicBool::new(false) })
+        Ok(Self { socket, tls: OnceLock::new(), watch: Watch::default() })
     }
 
     /// Shakes hands, all of it before `deadline`; from then on everything is encrypted. Gives the other end's key.
     pub(super) fn secure(&self, state: State, deadline: Instant) -> Result<PublicKey, HandshakeError> {
         let patience = self.socket.write_timeout().map_err(HandshakeError::Lost)?;
-        let tls = Tls::shake_hands(state, (&self.socket, &self.reading), deadline)?;
+        let tls = Tls::shake_hands(state, (&self.socket, &self.watch), deadline)?;
         self.socket.set_write_timeout(patience).map_err(HandshakeError::Lost)?;
         Ok(self.tls.get_or_init(|| tls).peer())
     }
@@ -58,13 +58,18 @@ impl Stream {
     /// The first byte that has come and was not taken yet; none at the end of the stream.
     pub(super) fn peek(&self) -> io::Result<Option<u8>> {
         let mut first = [0];
-        let count = while_reading(&self.reading, || self.socket.peek(&mut first))?;
+        let count = self.watch.peek(&self.socket, &mut first)?;
         Ok((count > 0).then_some(first[0]))
     }
 
     pub(super) fn set_read_timeout(&self, patience: Duration) -> io::Result<()> {
         // Zero would mean "wait for ever".
         self.socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))
+    }
+
+    /// From now on, or no longer, others can see whether a read waits.
+    pub(super) fn watch(&self, is_opening: bool) {
+        self.watch.look(is_opening);
     }
 
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
@@ -78,8 +83,8 @@ impl Stream {
     /// Waits for bytes once; none where those that came mean nothing yet.
     pub(super) fn read(&self, target: &mut [u8]) -> io::Result<Option<usize>> {
         match self.tls.get() {
-            Some(tls) => tls.read((&self.socket, &self.reading), target),
-            None => while_reading(&self.reading, || (&mut &self.socket).read(target)).map(Some),
+            Some(tls) => tls.read((&self.socket, &self.watch), target),
+            None => self.watch.read(&self.socket, target).map(Some),
         }
     }
 
@@ -98,7 +103,7 @@ impl Stream {
     /// Whether a read would not wait: bytes or the end of the stream are there.
     pub(super) fn is_readable_now(&self) -> bool {
         match self.tls.get() {
-            Some(tls) => tls.is_readable_now((&self.socket, &self.reading), || self.is_socket_readable()),
+            Some(tls) => tls.is_readable_now((&self.socket, &self.watch), || self.is_socket_readable()),
             None => self.is_socket_readable(),
         }
     }
@@ -166,13 +171,14 @@ impl Closer {
 
     /// Whether this end waits for bytes, and there are none: the other end's turn.
     pub(crate) fn is_kept_waiting(&self) -> bool {
-        self.0.reading.load(Ordering::SeqCst) && !self.0.is_socket_readable()
+        // In this order: where what came is gone, whoever took it had ended its wait before.
+        !self.0.is_socket_readable() && self.0.watch.waits()
     }
 
     /// As if somebody were in a read.
     #[cfg(test)]
     pub(crate) fn pretend_to_read(&self) {
-        self.0.reading.store(true, Ordering::SeqCst);
+        self.0.watch.pretend_to_wait();
     }
 
     /// Nothing more is waited for: what arrived can still be read, then comes the end of the stream.
@@ -184,23 +190,6 @@ impl Closer {
 impl AsFd for Closer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.socket.as_fd()
-    }
-}
-
-/// Reads once, and lets others see meanwhile that somebody is at it.
-pub(super) fn while_reading<T>(reading: &AtomicBool, read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    reading.store(true, Ordering::SeqCst);
-    let outcome = retry_interrupted(read);
-    reading.store(false, Ordering::SeqCst);
-    outcome
-}
-
-fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
     }
 }
 

@@ -11,12 +11,11 @@ pub use config::{Acceptor, Offer};
 
 use super::EXPORTED_BYTES;
 use super::identity::key_of_spki;
-use super::stream::while_reading;
+use super::watch::Watch;
 use crate::key::PublicKey;
 use rustls::Connection as State;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -45,8 +44,8 @@ pub enum HandshakeError {
     NoKey,
 }
 
-/// A socket, and where to say that somebody is reading from it.
-pub(super) type Watched<'a> = (&'a TcpStream, &'a AtomicBool);
+/// A socket, and what others see of whoever reads from it.
+pub(super) type Watched<'a> = (&'a TcpStream, &'a Watch);
 
 /// A connection's TLS.
 pub(super) struct Tls {
@@ -72,7 +71,7 @@ impl Tls {
     /// Shakes hands over the socket, all of it before `deadline`.
     pub(super) fn shake_hands(
         mut state: State,
-        (socket, reading): Watched<'_>,
+        (socket, watch): Watched<'_>,
         deadline: Instant,
     ) -> Result<Self, HandshakeError> {
         state.set_buffer_limit(None);
@@ -81,7 +80,7 @@ impl Tls {
             if state.wants_write() {
                 say(&mut state, socket, deadline)?;
             } else {
-                hear(&mut state, (socket, reading), &mut received, deadline)?;
+                hear(&mut state, (socket, watch), &mut received, deadline)?;
             }
         }
         let peer = state.peer_certificates().and_then(|keys| keys.first());
@@ -149,10 +148,10 @@ impl Tls {
     fn receive(
         &self,
         reading: &mut Reading,
-        (socket, is_reading): Watched<'_>,
+        (socket, watch): Watched<'_>,
         target: &mut [u8],
     ) -> io::Result<usize> {
-        let count = while_reading(is_reading, || (&mut &*socket).read(&mut reading.cipher))?;
+        let count = watch.read(socket, &mut reading.cipher)?;
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut off without a goodbye"));
         }
@@ -256,12 +255,12 @@ fn say(state: &mut State, socket: &TcpStream, deadline: Instant) -> Result<(), H
 /// What follows the handshake may have come with its end, and is kept for whoever reads.
 fn hear(
     state: &mut State,
-    (socket, is_reading): Watched<'_>,
+    (socket, watch): Watched<'_>,
     received: &mut Reading,
     deadline: Instant,
 ) -> Result<(), HandshakeError> {
     socket.set_read_timeout(Some(left_until(deadline)?)).map_err(HandshakeError::Lost)?;
-    let count = while_reading(is_reading, || (&mut &*socket).read(&mut received.cipher)).map_err(broken)?;
+    let count = watch.read(socket, &mut received.cipher).map_err(broken)?;
     if count == 0 {
         return Err(HandshakeError::Lost(io::ErrorKind::UnexpectedEof.into()));
     }

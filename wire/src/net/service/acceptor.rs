@@ -69,6 +69,7 @@ impl<S: Serve> Acceptor<S> {
             Ok(connection) => connection,
             Err(error) => return log::debug!("a connection was gone before it was admitted: {error}"),
         };
+        connection.watch_opening();
         let (closer, address) = (connection.closer(), connection.address());
         match self.slots.enter(closer, address) {
             Entry::Entered(slot) => self.workers.open(connection, slot),
