@@ -41,5 +41,6 @@ pub mod document;
 pub mod process;
 pub mod privilege;
 pub mod scratch;
+pub mod nobody;
 pub mod content;
 pub mod patience;

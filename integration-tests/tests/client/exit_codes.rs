@@ -1,7 +1,6 @@
 //! Every failure has its exit code and its error code, in every mode (case 51).
 
-use std::net::{Ipv4Addr, TcpListener};
-
+use integration_tests::nobody::Nobody;
 use integration_tests::{client, server};
 
 #[test]
@@ -39,14 +38,10 @@ fn wrong_usage_is_exit_code_two() {
 #[test]
 fn no_connection_is_exit_code_three() {
     let server = server!().start();
-    let nobody = {
-        // Nobody listens where somebody has just listened.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.local_addr().unwrap()
-    };
-    let client = client!(server.scratch(), nobody);
+    let nobody = Nobody::there();
+    let client = client!(server.scratch(), nobody.address());
     client.run_json(&["LIST"]).expect_code(3);
-    let connect = format!("CONNECT {} {}", nobody.ip(), nobody.port());
+    let connect = format!("CONNECT {} {}", nobody.address().ip(), nobody.address().port());
     client.clone().without_address().run_json(&[&connect]).expect_error("connection_failed", 3);
     client.without_address().run_json(&["LIST"]).expect_error("not_connected", 3);
 }

@@ -2,12 +2,12 @@
 //! under its own name.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
 use integration_tests::content::digest;
 use integration_tests::imposter::Imposter;
 use integration_tests::neighbour::{Neighbour, result};
+use integration_tests::nobody::Nobody;
 use integration_tests::peer::Peer;
 use integration_tests::scratch::{CANARY, tree_digest};
 use integration_tests::session::{Session, line_of, section_of};
@@ -140,12 +140,12 @@ fn a_name_that_leads_elsewhere_is_not_asked_for() {
 #[test]
 fn a_holder_of_another_version_than_the_search_told_is_no_source_and_an_absence_hides_no_lie() {
     let (peer, holder) = (peer!().start(), server!().file("some song.mp3", b"other").start());
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = Nobody::there();
     let mut owner = Neighbour::open(peer.address());
     let mut get = peer.start_attached(&["--json", "--wait", "2s"], &["GET \"some song\""]);
     let id = owner.hear_a("search")["search_id"].as_str().unwrap().to_owned();
     // The nearer one is tried first.
-    for (hops, address) in [(1, holder.address()), (2, nobody)] {
+    for (hops, address) in [(1, holder.address()), (2, nobody.address())] {
         let mut told = result(&id, "some song.mp3");
         told["files"][0]["digest"] = json!(digest(b"wanted"));
         (told["hops"], told["address"]) = (json!(hops), json!(address.to_string()));

@@ -1,8 +1,7 @@
 //! What SEARCH and DISCOVER print: lines of text, lines of JSON, who could not be asked, and that nobody could.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use integration_tests::mesh::{Mesh, Wiring};
+use integration_tests::nobody::Nobody;
 use integration_tests::peer;
 use integration_tests::peer::PeerSetup;
 
@@ -11,12 +10,6 @@ fn pair(fill: impl Fn(PeerSetup) -> PeerSetup) -> Mesh {
         0 => peer!(),
         _ => fill(peer!()),
     })
-}
-
-/// Nobody listens where somebody has just listened.
-fn nobody() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().to_string()
 }
 
 /// What a command of peer 0 prints as text.
@@ -62,7 +55,8 @@ fn nothing_found_is_no_failure() {
 #[test]
 fn without_any_link_there_is_nobody_to_ask() {
     let alone = peer!().file("song.mp3", b"").start();
-    let lost = peer!().knows(&nobody()).start();
+    let nobody = Nobody::there();
+    let lost = peer!().knows(&nobody.address()).start();
     for peer in [&alone, &lost] {
         for command in ["SEARCH song", "DISCOVER 3", "GET \"some song\""] {
             let asked = peer.attach_with(&["--json", "--wait", "200ms"], &[command]);
@@ -77,13 +71,13 @@ fn without_any_link_there_is_nobody_to_ask() {
 fn known_peers_that_cannot_be_reached_are_named() {
     let holder = peer!().file("song.mp3", b"").start();
     holder.wait_until_indexed();
-    let nobody = nobody();
-    let asker = peer!().knows(&holder.address()).knows(&nobody).start();
+    let nobody = Nobody::there();
+    let asker = peer!().knows(&holder.address()).knows(&nobody.address()).start();
     asker.wait_for_links(1);
     for command in ["SEARCH song", "DISCOVER 2"] {
         let outcome = asker.attach_with(&["--json", "--wait", "1500ms"], &[command]).expect_done();
         assert_eq!(outcome.line()["address"], holder.address().to_string());
-        assert!(outcome.errors.contains(&nobody), "{command}: {}", outcome.errors);
+        assert!(outcome.errors.contains(&nobody.address().to_string()), "{command}: {}", outcome.errors);
         let holder_is_named = outcome.errors.contains(&holder.address().to_string());
         assert!(!holder_is_named, "{command}: {}", outcome.errors);
     }

@@ -1,12 +1,13 @@
 //! GET by words takes the best content from all who hold it: whoever dies costs nothing, whoever falsifies is named, and
 //! who is lost is replaced by whoever has the digest.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use integration_tests::client::Outcome;
 use integration_tests::content::{PIECE_BYTES, bytes, digest};
 use integration_tests::mesh::{Mesh, Wiring};
 use integration_tests::neighbour::{Neighbour, result};
+use integration_tests::nobody::Nobody;
 use integration_tests::patience::eventually_true;
 use integration_tests::peer;
 use integration_tests::peer::Peer;
@@ -84,7 +85,8 @@ fn promise_2_one_holder_is_killed_half_way_and_one_falsifies_and_the_file_is_rig
 fn who_is_lost_is_replaced_by_whoever_has_the_digest() {
     let content = bytes("film", 3 * PIECE_BYTES);
     let (holder, getter) = (peer!().file(PATH, &content).start(), peer!().start());
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let vacancy = Nobody::there();
+    let nobody = vacancy.address();
     let mut owner = Neighbour::open(getter.address());
     let mut get = getter.start_attached(&["--json", "--wait", "500ms"], &["GET \"rare film\""]);
     tell(&mut owner, &content, &[nobody]);

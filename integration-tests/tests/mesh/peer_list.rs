@@ -1,8 +1,7 @@
 //! CONNECT, PEERS and RESET, and what is remembered when a peer is started again.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use integration_tests::mesh::{Mesh, Wiring};
+use integration_tests::nobody::Nobody;
 use integration_tests::peer;
 use integration_tests::peer::Peer;
 
@@ -47,7 +46,8 @@ fn connect_in_the_comma_form_and_as_text() {
 #[test]
 fn connect_to_nobody_fails() {
     let peer = peer!().start();
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let nobody = Nobody::there();
+    let free = nobody.address();
     let command = format!("CONNECT {} {}", free.ip(), free.port());
     peer.attach(&[&command]).expect_error("connection_failed", 3);
     for command in ["CONNECT", "CONNECT 127.0.0.1", "CONNECT 127.0.0.1 0", "CONNECT 127.0.0.1 70000"] {
@@ -57,9 +57,9 @@ fn connect_to_nobody_fails() {
 
 #[test]
 fn known_peers_are_listed_before_they_are_reached() {
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let peer = peer!().knows(&nobody).start();
-    assert_eq!(listed(&peer), [(nobody.to_string(), false)]);
+    let nobody = Nobody::there();
+    let peer = peer!().knows(&nobody.address()).start();
+    assert_eq!(listed(&peer), [(nobody.address().to_string(), false)]);
 }
 
 #[test]
