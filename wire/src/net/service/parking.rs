@@ -15,6 +15,8 @@ use std::time::Instant;
 
 /// What the end is called among the sessions, whose numbers begin with 1.
 const END: u64 = 0;
+/// What those are called whose time is over.
+const OVERDUE: u64 = u64::MAX;
 
 /// Where they wait, by their numbers.
 #[derive(Debug)]
@@ -23,15 +25,19 @@ pub(super) struct Parking<T> {
     end: Wake,
     /// Until when each may wait.
     sessions: Mutex<HashMap<u64, (Option<Instant>, T)>>,
+    /// Called while there are some.
+    has_overdue: Wake,
+    overdue: Mutex<Vec<T>>,
 }
 
 impl<T> Parking<T> {
     /// # Errors
     /// When the process has no descriptor left.
     pub(super) fn new() -> io::Result<Self> {
-        let (epoll, end) = (epoll::create(CreateFlags::CLOEXEC)?, Wake::new()?);
+        let (epoll, end, has_overdue) = (epoll::create(CreateFlags::CLOEXEC)?, Wake::new()?, Wake::new()?);
         epoll::add(&epoll, &end, EventData::new_u64(END), EventFlags::IN)?;
-        Ok(Self { epoll, end, sessions: Mutex::default() })
+        epoll::add(&epoll, &has_overdue, EventData::new_u64(OVERDUE), EventFlags::IN)?;
+        Ok(Self { epoll, end, sessions: Mutex::default(), has_overdue, overdue: Mutex::default() })
     }
 
     /// Lets a session wait here until `source` can be read, or until `until`.
@@ -63,8 +69,8 @@ impl<T> Parking<T> {
             match events.first().map(|event| event.data.u64()) {
                 Some(END) => return None,
                 Some(id) => {
-                    // One that is not there was taken because its time was over.
-                    if let Some((_, session)) = self.sessions().remove(&id) {
+                    // Whoever is not there was taken by another thread, or has its turn because its time is over.
+                    if let Some(session) = self.take(id) {
                         return Some(session);
                     }
                 }
@@ -73,19 +79,34 @@ impl<T> Parking<T> {
         }
     }
 
+    fn take(&self, id: u64) -> Option<T> {
+        if id != OVERDUE {
+            return self.sessions().remove(&id).map(|(_, session)| session);
+        }
+        let mut overdue = lock(&self.overdue);
+        let session = overdue.pop();
+        if overdue.is_empty() {
+            self.has_overdue.reset();
+        }
+        session
+    }
+
     /// Whether somebody is ready, and no thread has come yet.
     pub(super) fn has_ready(&self) -> bool {
         let now = Timespec::default();
         poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
     }
 
-    /// Those whose time is over, and when that of the next one is.
-    pub(super) fn take_overdue(&self, now: Instant) -> (Vec<T>, Option<Instant>) {
-        let mut sessions = self.sessions();
+    /// From now on those are ready whose time is over; gives when that of the next one is.
+    pub(super) fn call_overdue(&self, now: Instant) -> Option<Instant> {
+        let (mut sessions, mut overdue) = (self.sessions(), lock(&self.overdue));
         let is_over =
             |_: &u64, (until, _): &mut (Option<Instant>, T)| until.is_some_and(|until| until <= now);
-        let overdue = sessions.extract_if(is_over).map(|(_, (_, session))| session).collect();
-        (overdue, sessions.values().filter_map(|(until, _)| *until).min())
+        overdue.extend(sessions.extract_if(is_over).map(|(_, (_, session))| session));
+        if !overdue.is_empty() {
+            self.has_overdue.call();
+        }
+        sessions.values().filter_map(|(until, _)| *until).min()
     }
 
     /// Ends all waits, now and later.
@@ -104,9 +125,13 @@ impl<T> Parking<T> {
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<u64, (Option<Instant>, T)>> {
-        // Every change is complete in itself.
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sessions)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is complete in itself.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -148,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_time_is_over_is_taken_and_not_told_of_again_and_the_others_go_on_waiting() {
+    fn whose_time_is_over_is_ready_and_not_told_of_again_and_the_others_go_on_waiting() {
         let parking = Parking::new().unwrap();
         let ((one, _one_end), (two, mut two_end), (three, mut three_end)) = (pair(), pair(), pair());
         let now = Instant::now();
@@ -156,7 +181,10 @@ mod tests {
         parking.park(1, &one, Some(later), "one").unwrap();
         parking.park(2, &two, Some(now), "two").unwrap();
         parking.park(3, &three, None, "three").unwrap();
-        assert_eq!(parking.take_overdue(now), (vec!["two"], Some(later)));
+        assert_eq!(parking.call_overdue(now), Some(later));
+        assert!(parking.has_ready());
+        assert_eq!(parking.next(), Some("two"));
+        assert!(!parking.has_ready());
         two_end.write_all(b"x").unwrap();
         three_end.write_all(b"x").unwrap();
         assert_eq!(parking.next(), Some("three"));

@@ -83,7 +83,11 @@ impl<S: Serve> Workers<S> {
 
     /// Serves a new connection, in a thread of its own at first: who opens waits for nobody.
     pub(super) fn open(self: &Arc<Self>, connection: Connection, slot: SessionSlot) {
-        self.spawn_for(Task { slot, step: Box::new(Step::Open(connection)) });
+        let task = Task { slot, step: Box::new(Step::Open(connection)) };
+        if let Err(error) = self.spawn(Some(task)) {
+            // The task was dropped with the thread; the other end sees the connection close.
+            log::warn!("no thread can be started now: {error}");
+        }
     }
 
     /// Waits until nobody is served any more, and ends all threads. Every connection must have been closed before.
@@ -166,7 +170,7 @@ impl<S: Serve> Workers<S> {
                 self.watch.called.reset();
             }
             if next_end.is_none_or(|end| end <= Instant::now()) {
-                next_end = self.resume_overdue();
+                next_end = self.call_overdue();
             }
             if is_busy {
                 self.relieve(&mut relief);
@@ -174,12 +178,11 @@ impl<S: Serve> Workers<S> {
         }
     }
 
-    /// Has those go on whose time is over; gives when that of the next one is.
-    fn resume_overdue(self: &Arc<Self>) -> Option<Instant> {
+    /// Has those go on whose time is over, as if something had come; gives when that of the next one is.
+    fn call_overdue(&self) -> Option<Instant> {
         // Before the look, so that whoever comes after it calls.
         self.watch.knows_end.store(false, Ordering::SeqCst);
-        let (overdue, next_end) = self.parking.take_overdue(Instant::now());
-        overdue.into_iter().for_each(|task| self.spawn_for(task));
+        let next_end = self.parking.call_overdue(Instant::now());
         if next_end.is_some() {
             self.watch.knows_end.store(true, Ordering::SeqCst);
         }
@@ -201,13 +204,6 @@ impl<S: Serve> Workers<S> {
             self.watch.is_busy.store(false, Ordering::SeqCst);
             let is_busy = !self.slots.seats().somebody_stands_by();
             self.watch.is_busy.fetch_or(is_busy, Ordering::SeqCst);
-        }
-    }
-
-    fn spawn_for(self: &Arc<Self>, task: Task<S::Kept>) {
-        if let Err(error) = self.spawn(Some(task)) {
-            // The task was dropped with the thread; the other end sees the connection close.
-            log::warn!("no thread can be started now: {error}");
         }
     }
 
