@@ -4,7 +4,7 @@
 
 use crate::command::{Command, Resumption, Understood, understand};
 use crate::commands;
-use crate::config::{Config, First};
+use crate::config::{Config, First, Source};
 use crate::destination::Destination;
 use crate::failure::{Code, Failure, not_connected};
 use crate::here::Here;
@@ -112,9 +112,36 @@ impl Client {
                 First::Destination(destination) => Ok(destination.clone()),
                 First::LineIn(path) => line_in(path, cancel),
             };
-            let connected = destination.and_then(|destination| client.connect(&destination, cancel));
+            let connected = destination.and_then(|destination| client.connect_to_any(&destination, cancel));
             connected.map_err(|failure| client.failed("connect", None, &failure))
         })
+    }
+
+    /// Where it cannot be reached and nothing but READs follows, the first of the other sources that can be stands in for it.
+    fn connect_to_any(&mut self, first: &Destination, cancel: &Cancel) -> Result<(), Failure> {
+        let Err(failure) = self.connect(first, cancel) else { return Ok(()) };
+        if failure.code != Code::ConnectionFailed || !self.only_reads() {
+            return Err(failure);
+        }
+        for (place, other) in self.config.others.clone().iter().enumerate() {
+            match self.connect(other, cancel) {
+                Ok(()) => {
+                    self.report.note(format_args!("{}: {other} stands in for {first}", failure.message));
+                    self.config.others.remove(place);
+                    return Ok(());
+                }
+                Err(failure) => self.report.note(format_args!("not from {other}: {}", failure.message)),
+            }
+        }
+        Err(failure)
+    }
+
+    fn only_reads(&self) -> bool {
+        let is_read = |line: &String| {
+            let understood = understand(line).map(|understood| understood.command);
+            matches!(understood, Some(Ok(Command::Read { .. })))
+        };
+        matches!(&self.config.source, Source::Given { commands, script: None } if commands.iter().all(is_read))
     }
 
     /// Makes a connection and forgets the one before.
@@ -299,7 +326,7 @@ impl Client {
 
     /// The line as it can be typed again: in a console the line itself, elsewhere the whole command.
     fn how_to_type(&self, line: &str) -> String {
-        if self.config.source == crate::config::Source::Console {
+        if self.config.source == Source::Console {
             return line.to_owned();
         }
         let mut words = vec!["ioe-client".to_owned()];

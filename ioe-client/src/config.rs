@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) source: Source,
     /// Who else is asked for large files.
     pub(crate) others: Vec<Destination>,
+    /// Results say who brought how much, for others were named.
+    pub(crate) tells_sources: bool,
     pub(crate) keep_going: bool,
     pub(crate) dir: PathBuf,
     pub(crate) jobs: usize,
@@ -60,7 +62,7 @@ impl Config {
         let (state_options, repeated) = (state_options(&options), repeated(&options));
         let first = first(&options)?;
         let forgotten = options.forget_key.as_deref().map(Destination::parse_with_usual_port).transpose()?;
-        let others = options.source.iter().map(|text| other(text)).collect::<Result<_, _>>()?;
+        let others: Vec<_> = options.source.iter().map(|text| other(text)).collect::<Result<_, _>>()?;
         let is_person_there = io::stdin().is_terminal() && io::stderr().is_terminal();
         let has_bars = match options.progress {
             ProgressWhen::Auto => io::stderr().is_terminal() && !options.common.quiet,
@@ -78,6 +80,7 @@ impl Config {
             first,
             forgotten: forgotten.map(|destination| destination.address),
             source,
+            tells_sources: !others.is_empty(),
             others,
             keep_going: options.keep_going,
             dir: options.dir,

@@ -2,6 +2,7 @@
 
 use integration_tests::client::{Client, Outcome};
 use integration_tests::content::{PIECE_BYTES, bytes, digest};
+use integration_tests::nobody::Nobody;
 use integration_tests::patience::eventually_true;
 use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::scratch::files_below;
@@ -69,6 +70,27 @@ fn who_lacks_the_file_is_named_to_who_wants_to_know() {
         assert_eq!(outcome.errors.contains(&without.address().to_string()), is_named, "{}", outcome.errors);
         std::fs::remove_file(servers[0].scratch().local().join("film.mov")).unwrap();
     }
+}
+
+#[test]
+fn another_source_stands_in_for_a_first_one_that_is_not_there_where_nothing_but_reads_follows() {
+    let (servers, content) = servers(2);
+    let (nobody, other) = (Nobody::there(), servers[1].address());
+    let gone = nobody.address();
+    let of_gone = || client!(servers[0].scratch(), gone);
+    let client = of_gone().options(&["--source", &other.to_string()]);
+    let outcome = client.run_json(&["READ film.mov", "READ a.txt"]).expect_done();
+    let lines = outcome.lines();
+    assert_eq!(brought(&lines[0]), [(other.to_string(), content.len() as u64)]);
+    assert_eq!(brought(&lines[1]), [(other.to_string(), 5)]);
+    assert!(outcome.errors.contains(&format!("{other} stands in for {gone}")), "{}", outcome.errors);
+    for commands in [&["READ a.txt", "DELETE a.txt"][..], &["LIST"]] {
+        let outcome = client.run(commands).expect_code(3);
+        assert!(!outcome.errors.contains("stands in"), "{}", outcome.errors);
+    }
+    assert!(servers[1].scratch().shared("a.txt") == b"small", "nothing was changed there");
+    let client = of_gone().options(&["--source", &gone.to_string()]);
+    assert!(client.run(&["READ a.txt"]).expect_code(3).errors.contains("not from"));
 }
 
 #[test]

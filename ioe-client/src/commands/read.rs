@@ -255,7 +255,7 @@ impl Batch {
         let jobs = client.config.jobs;
         client.underway.has_begun = true;
         let (others, digests) = (client.others(), client.digests.clone());
-        let first = client.address().filter(|_| !others.is_empty()).map(ToString::to_string);
+        let first = client.address().filter(|_| client.config.tells_sources).map(ToString::to_string);
         let (remote, report, here) = client.parts();
         let (Some(remote), Some(folder)) = (remote, &place.folder) else { return };
         let bars = report.bars(files.len(), Some(byte_count));
