@@ -18,6 +18,8 @@ pub struct Table {
     pub title: String,
     columns: Vec<&'static str>,
     rows: Vec<Vec<String>>,
+    /// What stands below it.
+    legend: Option<String>,
     objects: Vec<Value>,
 }
 
@@ -61,7 +63,7 @@ pub(crate) struct Unit {
 impl Table {
     /// One with these columns and no rows.
     pub(crate) fn new(workload: &'static str, title: String, columns: Vec<&'static str>) -> Self {
-        Self { workload, title, columns, rows: Vec::new(), objects: Vec::new() }
+        Self { workload, title, columns, rows: Vec::new(), legend: None, objects: Vec::new() }
     }
 
     /// Adds a row, and the same as an object.
@@ -77,7 +79,7 @@ impl Table {
         let mut columns = vec!["system", unit.name, "least – most", "ratio", client, server];
         columns.extend(["client MiB", "server MiB (before)"]);
         columns.extend(unit.has_first_line.then_some("first line ms"));
-        let mut table = Self::new(workload, title, columns);
+        let mut table = Self { legend: legend(rows), ..Self::new(workload, title, columns) };
         for row in rows {
             let of_reference = rows.iter().find(|other| other.name == row.reference).map(Row::rate);
             table.add_row(row, unit, of_reference);
@@ -128,6 +130,9 @@ impl Table {
         for row in &self.rows {
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }
+        if let Some(legend) = &self.legend {
+            let _ = writeln!(text, "\n{legend}");
+        }
         text.push('\n');
         text
     }
@@ -136,6 +141,15 @@ impl Table {
     pub fn json(&self) -> String {
         self.objects.iter().map(|object| format!("{object}\n")).collect()
     }
+}
+
+/// What the ratios are to.
+fn legend(rows: &[Row]) -> Option<String> {
+    let first = rows.first()?;
+    let is_one = rows.iter().all(|row| row.reference == first.reference);
+    let all = || "the row of the same kind with 1.00".to_owned();
+    let reference = if is_one { format!("\"{}\"", first.reference) } else { all() };
+    Some(format!("Medians (rounds: {}); ratio: to {reference}.", first.runs.len()))
 }
 
 /// The one in the middle.

@@ -28,7 +28,7 @@ impl System for Nginx {
 
     fn version(&self) -> String {
         let server = version_in("nginx -v", "nginx/", '\n');
-        format!("{server}, {}", version_in("curl --version", "curl ", ' '))
+        format!("{server}, curl {}", version_in("curl --version", "curl ", ' '))
     }
 
     fn options(&self) -> &'static str {

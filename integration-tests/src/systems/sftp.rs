@@ -16,7 +16,7 @@ impl System for Sftp {
     }
 
     fn version(&self) -> String {
-        version_in("ssh -V", "OpenSSH_", ' ')
+        format!("OpenSSH {}", version_in("ssh -V", "OpenSSH_", ' '))
     }
 
     fn options(&self) -> &'static str {

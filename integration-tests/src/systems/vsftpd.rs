@@ -32,7 +32,7 @@ impl System for Vsftpd {
 
     fn version(&self) -> String {
         let server = version_in("vsftpd -v 0>&1", "version ", '\n');
-        format!("{server}, {}", version_in("curl --version", "curl ", ' '))
+        format!("{server}, curl {}", version_in("curl --version", "curl ", ' '))
     }
 
     fn options(&self) -> &'static str {
