@@ -3,6 +3,7 @@
 //! Must not know any command.
 
 mod connection;
+mod bar;
 mod interrupt;
 
 use crate::cli::Options;
@@ -30,6 +31,7 @@ pub(crate) fn run(path: &Path, options: &Options, state: &StateFolder) -> ExitSt
         terms: Terms {
             json: options.json,
             columns: !options.json && io::stdout().is_terminal(),
+            progress: io::stderr().is_terminal() && !options.common.quiet,
             wait: options.wait,
         },
         keep_going: options.keep_going,

@@ -7,10 +7,12 @@
 //!
 //! Then one command at a time:
 //!
-//! - `{"type":"run","line":"SEARCH song","json":true,"columns":false,"wait_ms":2000}` asks; `columns` says that a person
-//!   reads the results on a terminal.
+//! - `{"type":"run","line":"SEARCH song","json":true,"columns":false,"progress":false,"wait_ms":2000}` asks;
+//!   `columns` says that a person reads the results on a terminal, `progress` that one wants to see how far it is.
 //! - `{"type":"result","line":"…"}` and `{"type":"remark","line":"…"}` are lines for standard output and standard
 //!   error, as they are to be written.
+//! - `{"type":"progress","what":"get song.mp3","byte_count":5,"total":9,"place":1}` says how far a command that moves bytes is,
+//!   every now and then; `total` and `place` (in the queue elsewhere) where they are known.
 //! - `{"type":"done","exit_code":0,"leave":false}` ends the command; `leave` says that the console ends with it.
 //! - `{"type":"cancel"}` interrupts the command that runs; closing the connection does, too.
 //!
@@ -31,7 +33,7 @@ pub(crate) const REPLY_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Request {
-    Run { line: String, json: bool, columns: bool, wait_ms: u64 },
+    Run { line: String, json: bool, columns: bool, progress: bool, wait_ms: u64 },
     Cancel,
 }
 
@@ -43,7 +45,18 @@ pub(crate) enum Reply {
     Busy,
     Result { line: String },
     Remark { line: String },
+    Progress(Progress),
     Done { exit_code: u8, leave: bool },
+}
+
+/// How far a command is that moves bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Not escaped.
+    pub(crate) what: String,
+    pub(crate) byte_count: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) place: Option<u64>,
 }
 
 /// Why no line could be read.
@@ -84,7 +97,7 @@ mod tests {
     use super::*;
 
     fn run(line: String) -> Request {
-        Request::Run { line, json: true, columns: false, wait_ms: 2000 }
+        Request::Run { line, json: true, columns: false, progress: false, wait_ms: 2000 }
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Progress {
         self.total.store(byte_count, Ordering::Relaxed);
     }
 
-    fn status(&self) -> CommandStatus {
+    pub(crate) fn status(&self) -> CommandStatus {
         let known = |number: &AtomicU64| Some(number.load(Ordering::Relaxed)).filter(|number| *number > 0);
         CommandStatus {
             what: self.what.get().cloned().unwrap_or_default(),

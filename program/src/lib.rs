@@ -21,6 +21,7 @@ pub mod ready;
 pub mod status;
 pub mod confinement;
 pub mod secret_file;
+pub mod bars;
 pub mod process_id;
 pub mod state_folder;
 pub mod stop;

@@ -3,6 +3,7 @@
 
 use integration_tests::content::{PIECE_BYTES, bytes};
 use integration_tests::patience::eventually_true;
+use integration_tests::process::Process;
 use integration_tests::server::Server;
 use integration_tests::session::Session;
 use integration_tests::{client, peer, server};
@@ -130,6 +131,22 @@ fn the_client_shows_the_place_and_then_receives() {
     drop(first);
     assert_eq!(process.exit_code(), 0, "{}", process.errors.text());
     assert!(server.scratch().local_file("film.mov") == bytes("film", LARGE));
+}
+
+#[test]
+fn whoever_attaches_to_a_peer_at_a_terminal_sees_the_place_and_then_how_far_it_is() {
+    let server = server!().option_with("--max-uploads", "1").option_with("--upload-patience", "1h");
+    // Slow enough to be seen.
+    let server = server.option_with("--limit-rate", "20MiB").file("film.mov", bytes("film", LARGE)).start();
+    let (first, peer) = (stuck(&server), peer!().start());
+    let mut process = Process::start_at_terminal(
+        &mut peer.attach_command(&[], &[&format!("GET film.mov {}", server.address())]),
+    );
+    process.output.wait_for("the place", |text| text.contains("waiting at place 1").then_some(()));
+    drop(first);
+    process.output.wait_for("a bar", |text| text.contains("MiB/48.00 MiB   #").then_some(()));
+    assert_eq!(process.exit_code(), 0, "{}", process.output.text());
+    assert!(peer.scratch().shared("film.mov") == bytes("film", LARGE));
 }
 
 /// Takes sections, which follow what is there, up to a line of this type.

@@ -1,5 +1,6 @@
 //! The attached end of the control socket. Must not know where lines come from.
 
+use super::bar::Bar;
 use super::remark;
 use crate::protocol::{REPLY_BYTES_MAX, ReadError, Reply, Request, read, write};
 use program::output::Output;
@@ -18,6 +19,8 @@ const READY_TIME_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Terms {
     pub(super) json: bool,
     pub(super) columns: bool,
+    /// Show how far a command is.
+    pub(super) progress: bool,
     pub(super) wait: Duration,
 }
 
@@ -78,21 +81,23 @@ impl Attached {
 
     /// Runs one line, printing what it says. Where nobody reads that, the rest is not waited for.
     pub(super) fn run(&mut self, line: &str, terms: Terms, output: &Output) -> Result<Ended, Lost> {
-        let Terms { json, columns, wait } = terms;
+        let Terms { json, columns, progress, wait } = terms;
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let request = Request::Run { line: line.to_owned(), json, columns, wait_ms };
+        let request = Request::Run { line: line.to_owned(), json, columns, progress, wait_ms };
         write(&mut &*self.stream, &request).map_err(Lost::Unsent)?;
+        let mut bar = Bar::default();
         loop {
             // What has come is shown before the next wait.
             if self.reader.buffer().is_empty() {
-                output.flush();
+                bar.around(|| output.flush());
             }
             match next(&mut self.reader)? {
-                Reply::Result { line } => output.line(line),
-                Reply::Remark { line } => {
+                Reply::Result { line } => bar.around(|| output.line(line)),
+                Reply::Remark { line } => bar.around(|| {
                     output.flush();
                     remark(&line);
-                }
+                }),
+                Reply::Progress(progress) => bar.show(&progress),
                 Reply::Done { exit_code, leave } => return Ok(Ended { exit_code, leave }),
                 Reply::Ready { .. } | Reply::Busy => return Err(Lost::Ended),
             }

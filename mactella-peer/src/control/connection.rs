@@ -5,14 +5,15 @@
 use crate::commands::{Order, Step};
 use crate::failure::exit_status;
 use crate::peer::Peer;
-use crate::protocol::{REQUEST_BYTES_MAX, ReadError, Reply, Request, read, write};
+use crate::protocol::{Progress, REQUEST_BYTES_MAX, ReadError, Reply, Request, read, write};
 use crate::render::{Report, Sink, Style};
-use crate::running::Interruption;
-use crossbeam_channel::{Sender, bounded};
+use crate::running::{CommandStatus, Interruption, Place};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use program::exit::ExitStatus;
 use program::quantity::DURATION_MAX;
 use program::stop::StopHandle;
 use program::typed::parse;
+use std::convert::Infallible;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -22,6 +23,9 @@ use std::time::Duration;
 
 /// How long a console that is turned away may take to hear why.
 const LAST_WORD_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// Between two words about how far a command is.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(super) struct Connection<'a> {
     peer: &'a Peer,
@@ -36,6 +40,8 @@ pub(super) struct Connection<'a> {
 struct Asked {
     line: String,
     style: Style,
+    /// Whether somebody wants to see how far it is.
+    progress: bool,
     wait: Duration,
     interruption: Interruption,
 }
@@ -83,12 +89,12 @@ impl<'a> Connection<'a> {
         while let Some(request) = read::<Request>(&mut reader, REQUEST_BYTES_MAX)? {
             match request {
                 Request::Cancel => self.interrupt(),
-                Request::Run { line, json, columns, wait_ms } => {
+                Request::Run { line, json, columns, progress, wait_ms } => {
                     let interruption = Interruption::new()?;
                     let style = Style { is_json: json, has_columns: columns };
                     let wait = Duration::from_millis(wait_ms).min(DURATION_MAX);
                     if self.running().replace(interruption.clone()).is_some()
-                        || orders.try_send(Asked { line, style, wait, interruption }).is_err()
+                        || orders.try_send(Asked { line, style, progress, wait, interruption }).is_err()
                     {
                         return Err(io::Error::other("a second command while one runs").into());
                     }
@@ -99,13 +105,16 @@ impl<'a> Connection<'a> {
     }
 
     fn run(&self, asked: Asked) {
-        let Asked { line, style, wait, interruption } = asked;
+        let Asked { line, style, progress, wait, interruption } = asked;
         let report = Report::new(&self.output, style);
         // Held until the last word is on its way: a drain waits for that, too.
         let place = self.peer.running.begin(&interruption);
         let own = place.as_ref().ok();
         let order = Order { peer: self.peer, report: &report, wait, interruption: &interruption, place: own };
-        let step = order.run(parse(&line));
+        let step = match own.filter(|_| progress) {
+            Some(place) => self.while_watching(place, || order.run(parse(&line))),
+            None => order.run(parse(&line)),
+        };
         // Before the last word, after which the next command may come.
         *self.running() = None;
         self.output.send(&done(step));
@@ -115,6 +124,29 @@ impl<'a> Connection<'a> {
             Step::Quit => self.stop.drain(),
             Step::ForceQuit => self.stop.force(),
             Step::Done | Step::Failed(_) | Step::Leave => {}
+        }
+    }
+
+    /// Says how far `act` is until it ends.
+    fn while_watching(&self, place: &Place<'_>, act: impl FnOnce() -> Step) -> Step {
+        let (acts, over) = bounded(0);
+        scope(|scope| {
+            let watch = move || self.tell_progress(place, &over);
+            // Without it, the result is seen all the same.
+            let _ = Builder::new().name("progress".to_owned()).spawn_scoped(scope, watch);
+            let step = act();
+            drop(acts);
+            step
+        })
+    }
+
+    fn tell_progress(&self, place: &Place<'_>, over: &Receiver<Infallible>) {
+        while over.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            let CommandStatus { what, byte_count, total, place, .. } = place.progress().status();
+            if total.is_some() || place.is_some() {
+                self.output.send(&Reply::Progress(Progress { what, byte_count, total, place }));
+                self.output.flush();
+            }
         }
     }
 

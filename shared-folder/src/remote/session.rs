@@ -295,8 +295,11 @@ impl Session {
         loop {
             match self.line(id)? {
                 Reply::Working(now) => {
-                    if working.is_stuck(now) {
+                    let Ok(is_news) = working.hears(now) else {
                         return Err(self.violated("it works without getting on"));
+                    };
+                    if is_news {
+                        note_place(now);
                     }
                     tell(now, watch);
                 }
@@ -386,12 +389,15 @@ fn text(path: &SharedPath) -> String {
     path.as_str().to_owned()
 }
 
+fn note_place(now: Working) {
+    if let Some(place) = now.queue {
+        log::info!("waiting at place {}", place.get());
+    }
+}
+
 fn tell(now: Working, watch: &dyn Watch) {
     match now.queue {
-        Some(place) => {
-            log::info!("waiting at place {}", place.get());
-            watch.waiting(place.get());
-        }
+        Some(place) => watch.waiting(place.get()),
         None => watch.checking(now.done.get(), now.of.get()),
     }
 }
@@ -400,14 +406,19 @@ fn tell(now: Working, watch: &dyn Watch) {
 #[derive(Default)]
 struct WorkingClock(Option<([u64; 2], Instant)>);
 
+/// The same was said for too long.
+struct Stuck;
+
 impl WorkingClock {
-    fn is_stuck(&mut self, now: Working) -> bool {
+    /// Whether it is something else than before.
+    fn hears(&mut self, now: Working) -> Result<bool, Stuck> {
         let done = [now.done.get(), now.queue.map_or(0, |place| place.get())];
         match self.0 {
-            Some((before, since)) if before == done => since.elapsed() > WORKING_SAME_TIME_MAX,
+            Some((before, since)) if before == done && since.elapsed() > WORKING_SAME_TIME_MAX => Err(Stuck),
+            Some((before, _)) if before == done => Ok(false),
             _ => {
                 self.0 = Some((done, Instant::now()));
-                false
+                Ok(true)
             }
         }
     }
