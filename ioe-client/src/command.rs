@@ -86,7 +86,12 @@ struct Word {
 
 const WORDS: &[Word] = &[
     Word { names: &["connect"], options: &[], usage: "CONNECT host port | ioe://line", build: connect },
-    Word { names: &["list", "ls"], options: &[RECURSIVE], usage: "LIST [-r] [folder]", build: list },
+    Word {
+        names: &["list", "ls"],
+        options: &[RECURSIVE],
+        usage: "LIST [-r] [folder | pattern]",
+        build: list,
+    },
     Word {
         names: &["read", "get"],
         options: &[RECURSIVE, DRY_RUN],

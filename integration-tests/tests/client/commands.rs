@@ -52,6 +52,31 @@ fn list_with_r_goes_below() {
 }
 
 #[test]
+fn list_takes_patterns_as_read_does_and_a_name_that_is_there_comes_before_them() {
+    let server = server!()
+        .file("a/one.txt", b"")
+        .file("a/two.mp3", b"")
+        .file("b/c/three.mp3", b"")
+        .file("four.mp3", b"");
+    let server = server.file("b[1]/five.mp3", b"").start();
+    let listed = |command: &str| -> Vec<String> {
+        let lines = run(&server, &[command]);
+        let mut paths: Vec<_> = lines.iter().map(|line| line["path"].as_str().unwrap().to_owned()).collect();
+        paths.sort();
+        paths
+    };
+    assert_eq!(listed("LIST *.mp3"), ["four.mp3"]);
+    assert_eq!(listed("LIST a/*"), ["a/one.txt", "a/two.mp3"]);
+    assert_eq!(listed("LIST */*.mp3"), ["a/two.mp3", "b[1]/five.mp3"]);
+    assert_eq!(listed("LIST -r *.mp3"), ["a/two.mp3", "b/c/three.mp3", "b[1]/five.mp3", "four.mp3"]);
+    assert_eq!(listed("LIST -r b/*.mp3"), ["b/c/three.mp3"]);
+    assert_eq!(listed("LIST b[1]"), ["b[1]/five.mp3"]);
+    let client = client!(server.scratch(), server.address());
+    client.run_json(&["LIST *.ogg"]).expect_error("not_found", 1);
+    assert_eq!(client.run(&["CD a", "LIST *.txt"]).expect_done().text().lines().count(), 1);
+}
+
+#[test]
 fn stat_prints_the_entry_with_its_digest() {
     let server = server!().file("a.jpg", b"hello").start();
     let expected = json!({

@@ -12,8 +12,8 @@ const LINES: &[HelpLine] = &[
         example: "CONNECT 127.0.0.1 10000",
     },
     HelpLine {
-        usage: "LIST [-r] [folder]  (ls)",
-        text: "lists a folder; -r all below it",
+        usage: "LIST [-r] [folder | pattern]  (ls)",
+        text: "lists a folder, or what matches; -r all below it",
         example: "LIST music",
     },
     HelpLine {
