@@ -3,8 +3,8 @@
 //! Must not know where keys are kept.
 
 use crate::key::PublicKey;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use rustls::crypto::ring::sign::any_eddsa_type;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use rustls::crypto::aws_lc_rs::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use std::fmt;
@@ -33,7 +33,7 @@ impl Identity {
     /// # Errors
     /// When the system has no randomness.
     pub fn generate() -> Result<(Self, Vec<u8>), NoIdentity> {
-        let random = ring::rand::SystemRandom::new();
+        let random = aws_lc_rs::rand::SystemRandom::new();
         let kept = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| NoIdentity)?;
         Ok((Self::from_pkcs8(kept.as_ref())?, kept.as_ref().to_vec()))
     }
@@ -102,6 +102,15 @@ mod tests {
         assert_eq!(Identity::from_pkcs8(&kept).unwrap().public(), one.public());
         let other = Identity::from_pkcs8(&Identity::generate_kept().unwrap()).unwrap();
         assert_ne!(other.public(), one.public());
+    }
+
+    #[test]
+    fn a_key_is_the_same_whichever_library_made_it() {
+        const KEPT: &str = "3051020101300506032b6570042204205c4ff129557eec14aab1c8faa5e5dabd389d2fede4f661c96f28719128af1fc9\
+                            8121005122a9ca2094f5d585d9cc5e095d23309782759af0438d45cee1b5b3cfa19896";
+        let kept: Vec<u8> =
+            (0..KEPT.len()).step_by(2).map(|at| u8::from_str_radix(&KEPT[at..at + 2], 16).unwrap()).collect();
+        assert_eq!(Identity::from_pkcs8(&kept).unwrap().public().0, kept[kept.len() - 32..]);
     }
 
     #[test]

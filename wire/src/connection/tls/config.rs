@@ -4,10 +4,11 @@
 use crate::connection::identity::Identity;
 use rustls::client::AlwaysResolvesClientRawPublicKeys;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring::cipher_suite::{
+use rustls::crypto::aws_lc_rs::cipher_suite::{
     TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
 };
-use rustls::crypto::ring::default_provider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -78,10 +79,12 @@ impl Acceptor {
 }
 
 /// With the shorter of AES's keys first: it is quicker, and no weaker than the keys that are agreed upon and signed with here.
+/// Thousands may open connections at once, so nothing is offered that takes much longer to agree upon.
 fn provider() -> CryptoProvider {
     let cipher_suites =
         vec![TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256];
-    CryptoProvider { cipher_suites, ..default_provider() }
+    let kx_groups = vec![X25519, SECP256R1, SECP384R1];
+    CryptoProvider { cipher_suites, kx_groups, ..default_provider() }
 }
 
 /// Accepts every Ed25519 key whose owner signs the handshake with it.
