@@ -25,8 +25,9 @@ const CROWD_FACTOR: usize = 2;
 const UNOPENED_MAX: usize = (CROWD_FACTOR + 1) * OPENINGS_MAX;
 /// Who came in a crowd gets this long to say who he is before he gives way to the next.
 const GRACE: Duration = Duration::from_millis(10);
-/// As long at most as the next connection waits until those in front of it that wait for us are heard.
-const CATCH_UP_TIME_MAX: Duration = Duration::from_millis(100);
+/// So many such times the next connection waits at most while nobody opens or leaves, until those in front of it that wait for us
+/// are heard. Counted, and not measured: a machine that stood still all the while gave nobody the time to open.
+const VAIN_WAITS_MAX: usize = 10;
 /// What strangers of one address may take of all places for sessions: the rest is for others.
 const SHARE_OF_STRANGERS: (usize, usize) = (3, 4);
 
@@ -129,10 +130,11 @@ impl Slots {
     pub(super) fn enter(self: &Arc<Self>, closer: Closer, address: SocketAddr) -> Entry {
         let block = Block::of(address);
         let mut state = self.lock();
-        let deadline = Instant::now() + CATCH_UP_TIME_MAX;
-        while !self.is_stopping() && state.is_crowded(block) && Instant::now() < deadline {
-            let waited = self.changed.wait_timeout(state, GRACE);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut vain_waits = 0;
+        while !self.is_stopping() && state.is_crowded(block) && vain_waits < VAIN_WAITS_MAX {
+            let waited = self.changed.wait_timeout(state, GRACE).unwrap_or_else(PoisonError::into_inner);
+            vain_waits += usize::from(waited.1.timed_out());
+            state = waited.0;
         }
         if self.is_stopping() {
             return Entry::Stopping;
