@@ -213,11 +213,18 @@ fn a_failed_handshake_counts_as_a_failed_opening_and_silence_does_not() {
         [("192.0.2.1", failed(), true), ("192.0.2.2", silent(), false), ("127.0.0.1", failed(), false)]
     {
         world.comes(address);
-        let (slot, connection, dialled) = world.slots_held.last_mut().unwrap();
+        let (slot, connection, _dialled) = world.slots_held.last_mut().unwrap();
         slot.stays_outside(connection, &error);
-        // The next failure of this address would wait, and so sees the end.
-        dialled.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(slot.hold_back(connection), !is_counted, "{address}: {error}");
+        // The next failure of this address would wait.
+        let wait = world.slots.lock().penalties.fails(Block::of(slot.address()), Instant::now());
+        assert_eq!(!wait.is_zero(), is_counted, "{address}: {error}");
+    }
+}
+
+/// From now on an answer to this one is held back as long as any can be.
+fn fails_often(slots: &Slots, slot: &SessionSlot) {
+    for _ in 0..10 {
+        slots.lock().penalties.fails(Block::of(slot.address()), Instant::now());
     }
 }
 
@@ -226,8 +233,9 @@ fn who_is_held_back_and_leaves_or_sends_no_end_is_not_answered() {
     let mut world = World::new(8);
     world.comes("192.0.2.1");
     let (slot, connection, dialled) = &mut world.slots_held[0];
-    // The first failure waits for nothing; the second does, and ends with the connection.
+    // The first failure waits for nothing; a later one does, and ends with the connection.
     assert!(slot.hold_back(connection));
+    fails_often(&world.slots, slot);
     dialled.shutdown(std::net::Shutdown::Write).unwrap();
     assert!(!slot.hold_back(connection));
     assert!(connection.sender.send(None, &Hello::of_client("test", &"1".repeat(32))).is_err());
@@ -250,10 +258,7 @@ fn a_stop_ends_the_wait_of_who_is_held_back() {
     world.comes("192.0.2.1");
     let slots = Arc::clone(&world.slots);
     let (slot, connection, _dialled) = &mut world.slots_held[0];
-    let block = Block::of(slot.address());
-    for _ in 0..10 {
-        slots.lock().penalties.fails(block, Instant::now());
-    }
+    fails_often(&slots, slot);
     std::thread::scope(|scope| {
         let held_back = scope.spawn(|| slot.hold_back(connection));
         while slots.lock().count(|held| held.role == Role::Refused) == 0 {
