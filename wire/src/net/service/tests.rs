@@ -11,7 +11,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::mpsc;
 use std::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says welcome, tells the test, and holds one request open until the test lets go.
 struct Holding {
@@ -57,7 +57,11 @@ impl Serve for Panicking {
 }
 
 /// Says welcome, and answers every line with a goodbye; tells the test where sessions begin and end.
-struct Resting(mpsc::SyncSender<&'static str>);
+struct Resting {
+    told: mpsc::SyncSender<&'static str>,
+    /// Of sessions; all that comes before has the usual one.
+    patience: Duration,
+}
 
 impl Serve for Resting {
     type Kept = usize;
@@ -66,7 +70,8 @@ impl Serve for Resting {
         slot.receive_hello(&mut connection).unwrap();
         slot.becomes_session(false).unwrap();
         connection::welcome(&mut connection, &welcome()).unwrap();
-        self.0.send("rests").unwrap();
+        connection.receiver.set_patience(self.patience);
+        self.told.send("rests").unwrap();
         connection.receiver.comes_within(Duration::ZERO);
         Some(Rest { connection, kept: 0 })
     }
@@ -79,8 +84,8 @@ impl Serve for Resting {
                 connection.receiver.comes_within(Duration::ZERO);
                 return Some(Rest { connection, kept: kept + 1 });
             }
-            Ok(None) => self.0.send("left").unwrap(),
-            Err(ReceiveError::TimedOut(Wait::Message)) => self.0.send("silent").unwrap(),
+            Ok(None) => self.told.send("left").unwrap(),
+            Err(ReceiveError::TimedOut(Wait::Message)) => self.told.send("silent").unwrap(),
             Err(other) => panic!("{other}"),
         }
         None
@@ -101,10 +106,7 @@ fn welcome() -> Welcome {
 }
 
 fn start(connections_max: usize, serve: Arc<impl Serve>) -> Service {
-    start_with(Admission { connections_max, patience: PATIENCE }, serve)
-}
-
-fn start_with(admission: Admission, serve: Arc<impl Serve>) -> Service {
+    let admission = Admission { connections_max, patience: PATIENCE };
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     Service::start(listener, admission, Door::plain(), serve).unwrap()
 }
@@ -275,7 +277,7 @@ fn a_crowd_that_opens_promptly_is_served_to_the_last() {
 #[test]
 fn sessions_that_rest_go_on_when_something_comes_however_often_and_however_many_they_are() {
     let (told, tells) = mpsc::sync_channel(1000);
-    let service = start(500, Arc::new(Resting(told)));
+    let service = start(500, Arc::new(Resting { told, patience: PATIENCE }));
     let mut clients: Vec<_> = (0..300).map(|_| open(&service).unwrap().0).collect();
     for id in 0..5 {
         for client in &mut clients {
@@ -294,8 +296,7 @@ fn sessions_that_rest_go_on_when_something_comes_however_often_and_however_many_
 #[test]
 fn a_session_that_rests_longer_than_patience_allows_is_told_so() {
     let (told, tells) = mpsc::sync_channel(8);
-    let admission = Admission { connections_max: 4, patience: Duration::from_millis(50) };
-    let service = start_with(admission, Arc::new(Resting(told)));
+    let service = start(4, Arc::new(Resting { told, patience: Duration::from_millis(50) }));
     let _silent = open(&service).unwrap();
     let said: Vec<_> = (0..2).map(|_| tells.recv_timeout(PATIENCE).unwrap()).collect();
     assert_eq!(said, ["rests", "silent"]);
@@ -304,7 +305,7 @@ fn a_session_that_rests_longer_than_patience_allows_is_told_so() {
 #[test]
 fn promise_7_a_drain_closes_sessions_that_rest_at_once() {
     let (told, tells) = mpsc::sync_channel(8);
-    let service = start(4, Arc::new(Resting(told)));
+    let service = start(4, Arc::new(Resting { told, patience: PATIENCE }));
     let _one = open(&service).unwrap();
     assert_eq!(tells.recv_timeout(PATIENCE), Ok("rests"));
     assert_eq!(service.drain(), 0);
