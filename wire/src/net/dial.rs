@@ -174,10 +174,22 @@ mod tests {
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         socket.listen(0).unwrap();
         let listener = TcpListener::from(socket);
-        let address = listener.local_addr().unwrap();
-        let short = Duration::from_millis(200);
-        let waiting = std::iter::from_fn(|| TcpStream::connect_timeout(&address, short).ok());
-        let waiting: Vec<_> = waiting.take(64).collect();
+        let address = listener.local_addr().unwrap().into();
+        let attempt = |_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            assert!(
+                socket
+                    .connect(&address)
+                    .is_err_and(|error| error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()))
+            );
+            TcpStream::from(socket)
+        };
+        // Of many attempts, one is taken in: then there is no room for another.
+        let waiting: Vec<_> = (0..64).map(attempt).collect();
+        while waiting.iter().all(|socket| socket.peer_addr().is_err()) {
+            std::thread::yield_now();
+        }
         (listener, waiting)
     }
 
