@@ -11,8 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(200);
 /// Between two drops; whoever closes meanwhile is noticed.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Far more than fit before the deadline.
-const DROPS: usize = 300;
+/// Far more than fit before the deadline, however late whoever listens comes to look at it.
+const DROPS: usize = 6000;
 
 fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
