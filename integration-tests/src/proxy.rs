@@ -221,9 +221,8 @@ impl Shared {
                 recorded.lock().unwrap().extend(&buffer[..count]);
             }
             if to.write_all(&buffer[..count]).is_err() {
-                // Whoever sends must not wait for room for ever; what is said the other way tells it.
-                while from.read(&mut buffer).is_ok_and(|count| count > 0) {}
-                return;
+                // What is said the other way tells it.
+                return drain(from);
             }
             passed += count as u64;
             self.counter(direction).fetch_add(count as u64, Ordering::SeqCst);
@@ -260,6 +259,7 @@ impl Fault {
         if matches!(self, Self::Cut(..)) {
             close(from);
             close(to);
+            drain(from);
         }
     }
 
@@ -272,6 +272,11 @@ impl Fault {
             *byte ^= 1;
         }
     }
+}
+
+/// Reads to the end: whoever sends must not wait for room, in which it would see nothing of what has happened.
+fn drain(mut socket: &TcpStream) {
+    while socket.read(&mut [0; 64 * 1024]).is_ok_and(|count| count > 0) {}
 }
 
 fn close(socket: &TcpStream) {
