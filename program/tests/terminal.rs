@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_program-under-test");
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// A program at its terminal; `setsid --ctty` makes that one what `/dev/tty` means.
 struct AtTerminal {
@@ -127,20 +127,53 @@ fn a_termination_in_the_middle_of_a_line_leaves_a_usable_terminal() {
     assert!(program.has_line_mode());
 }
 
+/// The state of each thread of a process, and how often it has gone to sleep.
+struct Threads(Vec<(char, u64)>);
+
+impl Threads {
+    fn of(process: i32) -> Self {
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        let of_task = |path: PathBuf| {
+            let status = std::fs::read_to_string(path.join("status")).unwrap();
+            let after = |name: &str| {
+                status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned())).unwrap()
+            };
+            let state = after("State:").chars().next().unwrap();
+            (state, after("voluntary_ctxt_switches:").parse().unwrap())
+        };
+        Self(tasks.map(|task| of_task(task.unwrap().path())).collect())
+    }
+
+    /// How often they have gone to sleep, if all of them are asleep; stopped, they would not be.
+    fn at_rest(&self) -> Option<u64> {
+        assert!(self.0.iter().all(|(state, _)| *state != 'T'), "it was stopped");
+        let switches = self.0.iter().map(|(_, switches)| switches).sum();
+        self.0.iter().all(|(state, _)| *state == 'S').then_some(switches)
+    }
+}
+
+fn eventually<T>(awaited: &str, look: impl Fn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {awaited}");
+        std::thread::yield_now();
+    }
+}
+
 /// A read from the background would stop the process (SIGTTIN), with all its connections.
 #[test]
 fn a_console_in_the_background_is_not_stopped_by_what_is_typed_to_another_program() {
     let script = "set -m; \"$0\" echo-console & echo $!; sleep 60";
     let mut program = start(&["bash", "-c", script, PROGRAM]);
     let id: i32 = program.next_output().trim().parse().unwrap();
-    let state = || {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-    };
+    let at_rest = || Threads::of(id).at_rest();
+    let before = eventually("it waits for input", || at_rest().filter(|_| Threads::of(id).0.len() > 1));
     program.type_keys("for the foreground\n");
-    // Time to read, had it been allowed to; the console looks at once when something was typed.
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(state(), 'S', "asleep, and not T for stopped");
+    // The console looks at once when something was typed.
+    eventually("it has looked, and waits again", || at_rest().filter(|switches| *switches > before));
     kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
     program.child.kill().unwrap();
     program.child.wait().unwrap();
