@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use shared_folder::incoming::{Probe, Step};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Enough to be synced together.
 const FILES: u64 = 20;
@@ -319,7 +319,7 @@ fn what_arrived_whole_lands_although_its_writer_left() {
     sent.extend_from_slice(b"{\"v\":1,");
     talk.send(&sent);
     drop(talk);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while files(share.path()).len() < 5 {
         assert!(Instant::now() < deadline, "{:?}", files(share.path()));
         std::thread::yield_now();

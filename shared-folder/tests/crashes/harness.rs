@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use shared_folder::catalogue::{Catalogue, Remembered};
 use shared_folder::folder::Folder;
 use shared_folder::incoming::{Probe, Step};
-use shared_folder::remote::{Cancel, Dialer, Remote, Unwatched};
+use shared_folder::remote::{Cancel, Dialer, Remote, RemoteError, Watch};
 use shared_folder::send::{Destination, Likeness, Outgoing, SendError, Sent, send};
 use shared_folder::serve::{Host, Observe, RequestRecord, Rules, Share};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -34,6 +34,8 @@ pub(crate) const STEPS: [(&str, Step); 5] = [
     ("reply", Step::Reply),
 ];
 pub(crate) const MIB: usize = 1 << 20;
+/// What happens must happen by then, on a slow machine, too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 /// What the child is told in its environment.
 const SHARE: &str = "CRASH_TEST_SHARE";
@@ -108,7 +110,7 @@ pub(crate) fn service(share: &Path, probe: Option<Arc<dyn Probe>>) -> Service {
     share.probe = probe;
     let host = Host::new(share, welcome, Box::new(Quiet));
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let admission = Admission { connections_max: 8, patience: Duration::from_secs(20) };
+    let admission = Admission { connections_max: 8, patience: PATIENCE };
     Service::start(listener, admission, Door::plain(), Arc::new(host)).unwrap()
 }
 
@@ -143,8 +145,15 @@ impl Server {
         }
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address =
-            lines.find_map(|line| line.unwrap().strip_prefix("listening on ")?.parse().ok()).unwrap();
+        let mut said = Vec::new();
+        let address = loop {
+            let line =
+                lines.next().unwrap_or_else(|| panic!("it ended before it listened: {said:#?}")).unwrap();
+            match line.strip_prefix("listening on ") {
+                Some(address) => break address.parse().unwrap(),
+                None => said.push(line),
+            }
+        };
         // Whatever it still says is nobody's, but the pipe must not fill.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, address }
@@ -169,13 +178,24 @@ impl Drop for Server {
     }
 }
 
-pub(crate) fn upload(address: SocketAddr, local: &Path, patience: Duration) -> Result<Sent, SendError> {
+/// Gives up when the connection is lost, however soon or late that is.
+struct TriesOnce(Cancel);
+
+impl Watch for TriesOnce {
+    fn retrying(&self, _: &RemoteError) {
+        self.0.cancel();
+    }
+}
+
+/// One attempt at an upload: whoever waits for another one waits for a server that is not there any more.
+pub(crate) fn upload(address: SocketAddr, local: &Path) -> Result<Sent, SendError> {
     let hello = Hello::of_client("test", PROCESS_ID);
-    let mut remote =
-        Remote::new(Dialer::new(Address::from(address), hello, patience), Cancel::new().unwrap());
+    let watch = TriesOnce(Cancel::new().unwrap());
+    let dialer = Dialer::new(Address::from(address), hello, PATIENCE);
+    let mut remote = Remote::new(dialer, watch.0.clone());
     let destination = Destination { path: SharedPath::parse("file").unwrap(), new: false, if_digest: None };
     let outgoing = Outgoing { source: local.to_owned(), destination, likeness: Likeness::None };
-    send(&mut remote, &outgoing, false, &Unwatched, &Remembered::nothing())
+    send(&mut remote, &outgoing, false, &watch, &Remembered::nothing())
 }
 
 pub(crate) fn content(byte_count: usize, seed: usize) -> Vec<u8> {
@@ -216,7 +236,7 @@ pub(crate) struct Talk {
 impl Talk {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut talk = Self { lines: BufReader::new(socket) };
         let hello = format!(
             r#"{{"v":1,"type":"hello","agent":"test","versions":[1],"role":"client","process_id":"{PROCESS_ID}"}}"#

@@ -5,7 +5,6 @@ use shared_folder::folder::Folder;
 use shared_folder::incoming::{Probe, Step, sweep};
 use shared_folder::send::SendError;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Crashes the server at one step of an upload, looks at what is there, and lets the upload be completed.
 fn crash_at(crash: &str, old: Option<&[u8]>, new: &[u8]) {
@@ -16,7 +15,7 @@ fn crash_at(crash: &str, old: Option<&[u8]>, new: &[u8]) {
         std::fs::write(&file, old).unwrap();
     }
     let mut server = Server::start(share.path(), Some(crash));
-    let outcome = upload(server.address, local.path(), Duration::from_millis(200));
+    let outcome = upload(server.address, local.path());
     assert!(server.has_crashed(), "{crash}");
     assert!(outcome.is_err(), "{crash}: nobody was told that it is written");
     // From the rename on there is the new file; before it, the old one, or none.
@@ -25,7 +24,7 @@ fn crash_at(crash: &str, old: Option<&[u8]>, new: &[u8]) {
     let expected = if is_renamed { Some(new) } else { old };
     assert_eq!(std::fs::read(&file).ok().as_deref(), expected, "{crash}");
     let server = Server::start(share.path(), None);
-    upload(server.address, local.path(), Duration::from_secs(20)).unwrap();
+    upload(server.address, local.path()).unwrap();
     assert_eq!(std::fs::read(&file).unwrap(), new, "{crash}");
     assert_eq!(files(share.path()), ["file"], "{crash}");
     drop(server);
@@ -65,12 +64,12 @@ fn promise_1_a_crash_in_the_middle_of_a_large_file_and_again_when_it_is_continue
     std::fs::write(share.path().join("file"), &old).unwrap();
     for crash in ["write:after:3", "write:before:2", "sync:after:1", "rename:before:1"] {
         let mut server = Server::start(share.path(), Some(crash));
-        assert!(upload(server.address, local.path(), Duration::from_millis(200)).is_err(), "{crash}");
+        assert!(upload(server.address, local.path()).is_err(), "{crash}");
         assert!(server.has_crashed(), "{crash}");
         assert_eq!(std::fs::read(share.path().join("file")).unwrap(), old, "{crash}");
     }
     let server = Server::start(share.path(), None);
-    upload(server.address, local.path(), Duration::from_secs(20)).unwrap();
+    upload(server.address, local.path()).unwrap();
     assert_eq!(std::fs::read(share.path().join("file")).unwrap(), new);
 }
 
@@ -81,7 +80,7 @@ fn promise_1_written_is_said_after_write_sync_rename_and_folder_sync_in_that_ord
         std::fs::write(local.path(), content(byte_count, 1)).unwrap();
         let recorder = Arc::new(Recorder::default());
         let service = service(share.path(), Some(Arc::clone(&recorder) as Arc<dyn Probe>));
-        upload(service.address(), local.path(), Duration::from_secs(20)).unwrap();
+        upload(service.address(), local.path()).unwrap();
         let mut steps = recorder.0.lock().unwrap().clone();
         steps.dedup();
         assert_eq!(steps, STEPS.map(|(_, step)| step));
@@ -98,11 +97,11 @@ fn promise_1_an_error_at_any_step_is_told_and_leaves_the_old_file_and_the_next_u
                 std::fs::write(local.path(), &new).unwrap();
                 std::fs::write(share.path().join("file"), "old").unwrap();
                 let service = service(share.path(), Some(Fault::at(step, error, 1..=1)));
-                let told = upload(service.address(), local.path(), Duration::from_secs(20)).unwrap_err();
+                let told = upload(service.address(), local.path()).unwrap_err();
                 let SendError::Remote(told) = told else { panic!("{step:?} {error:?}: {told:?}") };
                 assert_eq!(told.refusal().unwrap().as_str(), code, "{step:?} {error:?}");
                 assert_eq!(std::fs::read(share.path().join("file")).unwrap(), b"old", "{step:?} {error:?}");
-                upload(service.address(), local.path(), Duration::from_secs(20)).unwrap();
+                upload(service.address(), local.path()).unwrap();
                 assert_eq!(std::fs::read(share.path().join("file")).unwrap(), new, "{step:?} {error:?}");
                 assert_eq!(std::fs::read_dir(share.path()).unwrap().count(), 1, "{step:?} {error:?}");
             }
