@@ -148,13 +148,26 @@ impl Pair {
         // Whatever is left of the session ends here.
         let _ = remote.bye();
         drop(remote);
-        while !self.service.sessions().is_empty() {
-            thread::yield_now();
-        }
+        self.wait_until_alone();
         let with_new = self.new_files();
         self.restore(&with_new);
         let written = is_written.then_some(with_new);
         Seen { listed, found, read, written }
+    }
+
+    /// Waits until nobody is served any more, nor comes to be served: what the client gave up may be on its way yet.
+    fn wait_until_alone(&self) {
+        let mut plan = self.proxy.plan.lock().unwrap();
+        (plan.flip, plan.is_met) = (None, true);
+        drop(plan);
+        // By the time that this one is refused, whoever came before has a session.
+        let mut last = TcpStream::connect(self.proxy.address).unwrap();
+        last.write_all(b"no hello\n").unwrap();
+        assert!(matches!(last.read(&mut [0]), Ok(1)));
+        drop(last);
+        while !self.service.sessions().is_empty() {
+            thread::yield_now();
+        }
     }
 
     fn read(&self, remote: &mut Remote, source: SharedPath, entry: &Entry) -> Option<Landed> {
