@@ -62,7 +62,7 @@ impl Supply for Once<'_> {
         let Some(holder) = self.holder.take() else { return Vec::new() };
         let begun = Instant::now();
         while holder.share().arriving.find(self.digest, |_| true).is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "it never offered the file");
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never offered the file");
             if !over.pause(Duration::from_millis(5)) {
                 return Vec::new();
             }

@@ -18,6 +18,8 @@ use wire::net::{Address, Door, Listener};
 use wire::path::SharedPath;
 
 pub(crate) const MIB: usize = 1 << 20;
+/// How long a fetch goes on without anything new: what happens in the others must happen by then, on a slow machine, too.
+const PATIENCE: Duration = Duration::from_secs(10);
 const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 
 struct Quiet;
@@ -86,7 +88,7 @@ impl Holder {
 
 pub(crate) fn remote_at(address: SocketAddr) -> Remote {
     let hello = Hello::of_client("test", PROCESS_ID);
-    let dialer = Dialer::new(Address::from(address), hello, Duration::from_secs(5));
+    let dialer = Dialer::new(Address::from(address), hello, PATIENCE);
     Remote::new(dialer, Cancel::new().unwrap())
 }
 

@@ -102,7 +102,7 @@ impl Pair {
 
 fn remote_at(address: SocketAddr) -> Remote {
     let hello = Hello::of_client("test", PROCESS_ID);
-    let dialer = Dialer::new(Address::from(address), hello, Duration::from_secs(5));
+    let dialer = Dialer::new(Address::from(address), hello, Duration::from_secs(20));
     Remote::new(dialer, Cancel::new().unwrap())
 }
 
