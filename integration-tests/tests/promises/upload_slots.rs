@@ -165,7 +165,7 @@ fn take_until(session: &mut Session, bytes: &mut Vec<u8>, type_name: &str) -> Va
 
 #[test]
 fn whoever_takes_nothing_leaves_the_slot_to_who_waits_and_goes_on_later_where_it_was() {
-    let server = with_patience("2s");
+    let server = with_patience("5s");
     let mut first = stuck(&server);
     let (mut second, id) = waiting(&server, 1);
     assert_eq!(second.answer(id)["type"], "reading");
