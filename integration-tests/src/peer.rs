@@ -24,6 +24,8 @@ use crate::session::Session;
 
 /// How long a command waits for results that nobody will wait for: the test ends it when it has seen all.
 const LONG_WAIT: &str = "50s";
+/// How long a command waits that takes all of its time: whoever is to answer must be heard by then, on a slow machine, too.
+pub const WHOLE_WAIT: &str = "4s";
 
 /// A peer that is to be started, built from the workspace's sources: `peer!().knows(&address).start()`.
 #[macro_export]
@@ -225,6 +227,11 @@ impl Peer {
         Asked(self.start_attached(&["--json", "--wait", LONG_WAIT], &[command]))
     }
 
+    /// [`Peer::ask`], for the text that a user sees.
+    pub fn ask_as_text(&self, command: &str) -> Asked {
+        Asked(self.start_attached(&["--wait", LONG_WAIT], &[command]))
+    }
+
     /// The results of a command that waits for so long, all of which was done.
     pub fn results_within(&self, wait: &str, command: &str) -> Vec<Value> {
         self.attach_with(&["--json", "--wait", wait], &[command]).expect_done().lines()
@@ -364,10 +371,19 @@ impl Asked {
     /// # Panics
     /// When the command ends before.
     pub fn results<'a>(&self, count: usize, peers: impl IntoIterator<Item = &'a Peer>) -> Vec<Value> {
-        self.first_results(count);
+        self.text(count, peers);
+        self.lines()
+    }
+
+    /// [`Asked::results`], as the text in which they are written, one in a line.
+    ///
+    /// # Panics
+    /// When the command ends before.
+    pub fn text<'a>(&self, count: usize, peers: impl IntoIterator<Item = &'a Peer>) -> String {
+        self.wait_for_lines(count);
         let processes: Vec<&Process> = peers.into_iter().map(|peer| &peer.process).chain([&self.0]).collect();
         wait_until_all_quiet(&processes);
-        self.lines()
+        self.0.output.text()
     }
 
     /// Waits for so many results.
@@ -375,9 +391,13 @@ impl Asked {
     /// # Panics
     /// When the command ends before.
     pub fn first_results(&self, count: usize) -> Vec<Value> {
+        self.wait_for_lines(count);
+        self.lines()
+    }
+
+    fn wait_for_lines(&self, count: usize) {
         let has_come = |text: &str| (text.matches('\n').count() >= count).then_some(());
         self.0.output.wait_for(&format!("{count} results"), has_come);
-        self.lines()
     }
 
     fn lines(&self) -> Vec<Value> {

@@ -83,7 +83,7 @@ fn a_digest_names_a_file_in_a_session_once_it_is_hashed() {
 
 #[test]
 fn sessions_have_a_cap_of_their_own_and_an_idle_end() {
-    let peer = peer!().option_with("--max-connections", "4").option_with("--idle-timeout", "300ms").start();
+    let peer = peer!().option_with("--max-connections", "4").option_with("--idle-timeout", "2s").start();
     let mut session = peer.session();
     session.assert_works();
     session.assert_closed_after_an_optional("timed_out");

@@ -5,6 +5,7 @@ use integration_tests::mesh::{Mesh, Wiring};
 use integration_tests::neighbour::{Neighbour, new_id, search};
 use integration_tests::patience::eventually_true;
 use integration_tests::peer;
+use integration_tests::peer::WHOLE_WAIT;
 use integration_tests::session::line_of;
 use rustix::process::Signal;
 use serde_json::json;
@@ -21,7 +22,7 @@ fn a_peer_that_is_killed_in_the_middle_of_a_search_costs_only_its_own_results() 
     let mut mesh = star_of_songs(4);
     // Frozen, it has the search and does not answer; then it dies.
     mesh[3].process().signal(Signal::STOP);
-    let mut search = mesh[1].start_attached(&["--json", "--wait", "2s"], &["SEARCH song"]);
+    let mut search = mesh[1].start_attached(&["--json", "--wait", WHOLE_WAIT], &["SEARCH song"]);
     let has_two = |text: &str| (text.lines().count() == 2).then_some(());
     search.output.wait_for("the results of the others", has_two);
     mesh[3].kill();

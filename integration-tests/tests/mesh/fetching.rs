@@ -3,7 +3,7 @@
 use integration_tests::content::{PIECE_BYTES, bytes, digest};
 use integration_tests::mesh::{Mesh, Wiring};
 use integration_tests::patience::{eventually, eventually_true};
-use integration_tests::peer::Peer;
+use integration_tests::peer::{Peer, WHOLE_WAIT};
 use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::scratch::files_below;
 use integration_tests::{peer, server};
@@ -130,7 +130,7 @@ fn get_by_words_searches_and_fetches_the_best() {
         _ => peer!(),
     });
     for command in ["GET \"rare song\"", "GET,rare song"] {
-        let line = mesh[0].attach_with(&["--json", "--wait", "1s"], &[command]).expect_done().line();
+        let line = mesh[0].attach_with(&["--json", "--wait", WHOLE_WAIT], &[command]).expect_done().line();
         assert_eq!(line["digest"], digest(&content), "{command}: {line}");
         assert_eq!(line["sources"][0]["address"], mesh[2].address().to_string(), "{command}: {line}");
         assert!(mesh[0].scratch().shared("a rare song.mp3") == content);

@@ -8,7 +8,7 @@ use integration_tests::content::digest;
 use integration_tests::imposter::Imposter;
 use integration_tests::neighbour::{Neighbour, result};
 use integration_tests::nobody::Nobody;
-use integration_tests::peer::Peer;
+use integration_tests::peer::{Peer, WHOLE_WAIT};
 use integration_tests::scratch::{CANARY, tree_digest};
 use integration_tests::session::{Session, line_of, section_of};
 use integration_tests::{peer, server};
@@ -142,7 +142,7 @@ fn a_holder_of_another_version_than_the_search_told_is_no_source_and_an_absence_
     let (peer, holder) = (peer!().start(), server!().file("some song.mp3", b"other").start());
     let nobody = Nobody::there();
     let mut owner = Neighbour::open(peer.address());
-    let mut get = peer.start_attached(&["--json", "--wait", "2s"], &["GET \"some song\""]);
+    let mut get = peer.start_attached(&["--json", "--wait", WHOLE_WAIT], &["GET \"some song\""]);
     let id = owner.hear_a("search")["search_id"].as_str().unwrap().to_owned();
     // The nearer one is tried first.
     for (hops, address) in [(1, holder.address()), (2, nobody.address())] {

@@ -117,8 +117,8 @@ fn a_peer_under_two_names_keeps_one_link() {
 
 #[test]
 fn a_silent_link_stays_up_beyond_the_idle_time_out() {
-    let peer = peer!().option_with("--idle-timeout", "200ms").start();
-    let other = peer!().option_with("--idle-timeout", "200ms").knows(&peer.address()).start();
+    let peer = peer!().option_with("--idle-timeout", "1s").start();
+    let other = peer!().option_with("--idle-timeout", "1s").knows(&peer.address()).start();
     let mut neighbour = Neighbour::open(peer.address());
     other.wait_for_links(1);
     // A session that says as little is timed out; so the time-out has passed for the links, too.

@@ -10,7 +10,7 @@ use integration_tests::neighbour::{Neighbour, result};
 use integration_tests::nobody::Nobody;
 use integration_tests::patience::eventually_true;
 use integration_tests::peer;
-use integration_tests::peer::Peer;
+use integration_tests::peer::{Peer, WHOLE_WAIT};
 use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::scratch::files_below;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ fn a_file_comes_from_all_its_holders() {
         _ => peer!().file(PATH, &content),
     });
     (1..4).for_each(|number| mesh[number].wait_until_hashed(PATH));
-    let get = mesh[0].attach_with(&["--json", "--wait", "1s"], &["GET \"rare film\""]);
+    let get = mesh[0].attach_with(&["--json", "--wait", WHOLE_WAIT], &["GET \"rare film\""]);
     assert_landed(&mesh[0], &get.expect_done().line(), &content);
 }
 
@@ -71,7 +71,7 @@ fn promise_2_one_holder_is_killed_half_way_and_one_falsifies_and_the_file_is_rig
         .collect();
     let addresses: Vec<SocketAddr> = proxies.iter().map(Proxy::address).collect();
     let mut owner = Neighbour::open(getter.address());
-    let mut get = getter.start_attached(&["--json", "--wait", "500ms"], &["GET \"rare film\""]);
+    let mut get = getter.start_attached(&["--json", "--wait", WHOLE_WAIT], &["GET \"rare film\""]);
     tell(&mut owner, &content, &addresses);
     eventually_true("the false byte has passed", || proxies[1].byte_count(Direction::ToClient) > at);
     holders[0].kill();
@@ -88,7 +88,7 @@ fn who_is_lost_is_replaced_by_whoever_has_the_digest() {
     let vacancy = Nobody::there();
     let nobody = vacancy.address();
     let mut owner = Neighbour::open(getter.address());
-    let mut get = getter.start_attached(&["--json", "--wait", "500ms"], &["GET \"rare film\""]);
+    let mut get = getter.start_attached(&["--json", "--wait", WHOLE_WAIT], &["GET \"rare film\""]);
     tell(&mut owner, &content, &[nobody]);
     tell(&mut owner, &content, &[nobody, holder.address()]);
     let outcome = Outcome::of(&mut get).expect_done();

@@ -2,7 +2,7 @@
 
 use integration_tests::mesh::{Mesh, Wiring};
 use integration_tests::peer;
-use integration_tests::peer::Peer;
+use integration_tests::peer::WHOLE_WAIT;
 
 fn line_of_songs(count: usize) -> Mesh {
     Mesh::start(&Wiring::line(count), |_| peer!().file("song 3.mp3", b"").file("holiday.txt", b"no song"))
@@ -103,7 +103,7 @@ fn a_search_ends_by_itself_when_its_time_is_over() {
     let mesh = pair("song.mp3");
     let none: [serde_json::Value; 0] = [];
     assert_eq!(mesh[0].results_within("50ms", "SEARCH nothing"), none);
-    let searched = Peer::results_within(&mesh[0], "3s", "SEARCH song");
+    let searched = mesh[0].results_within(WHOLE_WAIT, "SEARCH song");
     assert_eq!(searched.len(), 1, "{searched:?}");
 }
 

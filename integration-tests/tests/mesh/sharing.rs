@@ -10,7 +10,7 @@ use integration_tests::mesh::{Mesh, Wiring};
 use integration_tests::neighbour::{Neighbour, new_id, result, search};
 use integration_tests::patience::eventually_true;
 use integration_tests::peer;
-use integration_tests::peer::{Peer, PeerSetup};
+use integration_tests::peer::{Peer, PeerSetup, WHOLE_WAIT};
 use integration_tests::proxy::{Direction, Fault, Proxy};
 use integration_tests::session::Session;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ fn tell(owner: &mut Neighbour, content: &[u8], holder: SocketAddr) {
 /// A peer that fetches the file by a way that a neighbour of its tells, and that neighbour.
 fn start_get(getter: &Peer, content: &[u8], way: &Proxy) -> (integration_tests::process::Process, Neighbour) {
     let mut owner = Neighbour::open(getter.address());
-    let get = getter.start_attached(&["--json", "--wait", "500ms"], &["GET \"rare film\""]);
+    let get = getter.start_attached(&["--json", "--wait", WHOLE_WAIT], &["GET \"rare film\""]);
     tell(&mut owner, content, way.address());
     (get, owner)
 }
@@ -216,14 +216,15 @@ fn promise_3_two_that_have_one_half_each_complete_from_each_other_when_the_only_
     let setup = |number: usize| -> PeerSetup {
         match number {
             // Slow enough to die before either of them has got the other half from it.
-            0 => peer!().file(PATH, &content).option_with("--limit-rate", "700KiB"),
+            0 => peer!().file(PATH, &content).option_with("--limit-rate", "100KiB"),
             _ => peer!().file(NAME, &halves[number - 1]),
         }
     };
     let mut mesh = Mesh::start(&Wiring::full(3), setup);
     mesh[0].wait_until_hashed(PATH);
     let command = format!("GET digest:{} --replace", digest(&content));
-    let mut gets = [1, 2].map(|number| mesh[number].start_attached(&["--json", "--wait", "1s"], &[&command]));
+    let mut gets =
+        [1, 2].map(|number| mesh[number].start_attached(&["--json", "--wait", WHOLE_WAIT], &[&command]));
     for number in [1, 2] {
         wait_until_there(&mesh[number], &content, PIECES / 2 * PIECE_BYTES);
     }
