@@ -59,7 +59,7 @@ fn an_upload_that_stalls_ends_by_the_timeout_and_leaves_the_old_file() {
 fn a_bit_of_the_payload_that_always_flips_is_a_digest_mismatch() {
     let (server, _) = server_with_a_film();
     let proxy = Proxy::start(server.address(), |_| Fault::Flip(Direction::ToClient, 500_000));
-    let client = client!(server.scratch(), proxy.address()).options(&["--timeout", "2s"]);
+    let client = client!(server.scratch(), proxy.address()).options(&["--timeout", "30s"]);
     client.run_json(&["READ film.mov"]).expect_error("digest_mismatch", 4);
     assert_eq!(server.scratch().local_file("film.mov"), b"old");
 }
@@ -69,7 +69,7 @@ fn a_bit_of_an_upload_that_always_flips_is_a_digest_mismatch() {
     let (server, old) = server_with_a_film();
     server.scratch().put_local("film.mov", bytes("new", LENGTH));
     let proxy = Proxy::start(server.address(), |_| Fault::Flip(Direction::ToServer, 500_000));
-    let client = client!(server.scratch(), proxy.address()).options(&["--timeout", "2s"]);
+    let client = client!(server.scratch(), proxy.address()).options(&["--timeout", "30s"]);
     client.run_json(&["WRITE film.mov"]).expect_error("digest_mismatch", 4);
     assert!(server.scratch().shared("film.mov") == old);
 }

@@ -36,7 +36,7 @@ fn each_message_in_each_state_of_an_answer_is_taken_only_where_the_table_lets_it
         for (number, way) in ways_into(&state.name).into_iter().enumerate() {
             let all = cases_of(&state, way, number == 0);
             count += all.len();
-            play(&all, &["--timeout", "1s"]);
+            play(&all, &["--timeout", "10s"]);
         }
     }
     assert!(count > 1000, "only {count} cases were tried");
@@ -106,7 +106,7 @@ fn only_a_welcome_in_which_all_is_right_opens_a_session() {
     let connects: String =
         (0..all.len()).map(|number| format!("CONNECT {}\nmark-{number}\n", server.address())).collect();
     let client = client!(&scratch, server.address()).without_address();
-    let outcome = client.options(&["--json", "--keep-going", "--timeout", "1s"]).run_with_input(connects);
+    let outcome = client.options(&["--json", "--keep-going", "--timeout", "10s"]).run_with_input(connects);
     assert_musts(&all, &outcome);
 }
 

@@ -58,7 +58,7 @@ fn after_bye_the_program_stays_without_a_connection() {
 fn a_server_with_no_place_left_is_busy() {
     let server = server!().option_with("--max-connections", "1").start();
     let _only = server.session();
-    let outcome = client!(server.scratch(), server.address()).options(&["--timeout", "1s"]).run(&["LIST"]);
+    let outcome = client!(server.scratch(), server.address()).options(&["--timeout", "3s"]).run(&["LIST"]);
     assert_ne!(outcome.code, 0, "{outcome:?}");
     assert!(
         outcome.errors.contains("busy") || outcome.errors.contains("too many connections"),

@@ -167,7 +167,7 @@ fn an_upload_that_another_process_holds_is_busy() {
     let mut holder = server.session();
     let wanted = serde_json::json!({"base_wanted": true});
     let held = integration_tests::upload::begin_large(&mut holder, "film.mov", LENGTH, &wanted);
-    let client = client!(server.scratch(), server.address()).options(&["--timeout", "1s"]);
+    let client = client!(server.scratch(), server.address()).options(&["--timeout", "3s"]);
     client.run_json(&["WRITE film.mov"]).expect_error("busy", 1);
     holder.send(&integration_tests::upload::abort(held.id));
     client.run_json(&["WRITE film.mov"]).expect_done();

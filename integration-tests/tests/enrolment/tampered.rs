@@ -123,7 +123,7 @@ fn a_download_that_is_cut_each_time_before_its_end_is_a_lost_connection() {
     client.run(&[]).expect_done();
     let opening = record_count(&relay.take().to_client);
     relay.harm_next(&[Harm::CutBefore(ToClient, opening - 1); HARMED_COUNT]);
-    let outcome = client.options(&["--timeout", "500ms"]).run_json(&["READ file"]);
+    let outcome = client.options(&["--timeout", "3s"]).run_json(&["READ file"]);
     outcome.expect_error("connection_lost", 3);
     assert!(!server.scratch().local().join("file").exists());
 }

@@ -38,7 +38,7 @@ impl Stop {
 }
 
 fn impatient_server() -> Server {
-    server!().option_with("--idle-timeout", "500ms").file("a.bin", OLD).start()
+    server!().option_with("--idle-timeout", "2s").file("a.bin", OLD).start()
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn ten_thousand_pipelined_lists_are_answered_in_order_within_bounded_memory() {
 #[test]
 fn a_client_that_sends_requests_and_reads_nothing_is_stopped_and_timed_out() {
     let server =
-        server!().option_with("--idle-timeout", "1s").file("large", vec![7; 8 * PIECE_BYTES]).start();
+        server!().option_with("--idle-timeout", "2s").file("large", vec![7; 8 * PIECE_BYTES]).start();
     let before = server.memory_peak();
     let mut greedy = server.session();
     let read = |id: u64| line_of(&json!({"type": "read", "id": id, "path": "large"})).into_bytes();
@@ -45,7 +45,7 @@ fn a_client_that_sends_requests_and_reads_nothing_is_stopped_and_timed_out() {
 #[test]
 fn a_client_that_stops_reading_in_the_middle_of_a_file_is_timed_out() {
     let server =
-        server!().option_with("--idle-timeout", "1s").file("large", vec![7; 64 * PIECE_BYTES]).start();
+        server!().option_with("--idle-timeout", "2s").file("large", vec![7; 64 * PIECE_BYTES]).start();
     let mut stuck = server.session();
     let id = stuck.request(json!({"type": "read", "path": "large"}));
     assert_eq!(stuck.answer(id)["type"], "reading");
@@ -55,14 +55,14 @@ fn a_client_that_stops_reading_in_the_middle_of_a_file_is_timed_out() {
 
 #[test]
 fn an_idle_session_is_told_that_it_timed_out() {
-    let server = server!().option_with("--idle-timeout", "300ms").start();
+    let server = server!().option_with("--idle-timeout", "2s").start();
     server.session().assert_closed_with("timed_out");
     server.session().assert_works();
 }
 
 #[test]
 fn a_line_that_drips_within_a_session_is_refused_by_an_absolute_deadline_or_an_idle_one() {
-    let server = server!().option_with("--idle-timeout", "300ms").start();
+    let server = server!().option_with("--idle-timeout", "2s").start();
     let mut session = server.session();
     session.send_raw(b"{\"v\":1,");
     session.assert_closed_with("timed_out");
