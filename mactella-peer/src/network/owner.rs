@@ -96,7 +96,10 @@ impl Owner {
         loop {
             match events.recv_timeout(self.pause()) {
                 Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(event) => self.take(event),
+                Ok(event) => {
+                    self.take(event);
+                    self.tell_the_time();
+                }
                 Err(RecvTimeoutError::Timeout) => self.handle(Input::Time),
             }
             self.send_what_is_due();
@@ -107,6 +110,14 @@ impl Owner {
         // From here on nobody waits for room in the channel.
         drop(events);
         self.threads.drain(..).for_each(join);
+    }
+
+    /// If it is time for something: where events come so fast that none is waited for, nobody else would say so.
+    fn tell_the_time(&mut self) {
+        let now = self.now();
+        if self.overlay.next_moment().is_some_and(|moment| moment.since(now) == 0) {
+            self.handle(Input::Time);
+        }
     }
 
     fn take(&mut self, event: Event) {

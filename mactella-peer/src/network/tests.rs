@@ -16,7 +16,7 @@ use wire::net::service::{Admission, Service};
 use wire::net::{Address, Listener};
 use wire::network::{NETWORK_KEY_BYTES, NetworkKey};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LINKS_MAX: usize = 4;
 
 struct Names(Vec<String>);
