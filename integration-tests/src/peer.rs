@@ -4,6 +4,10 @@
 //! It must not know what the commands do. Whatever a test does, the peer must not panic and must leave
 //! everything outside its share alone: that is looked at when the handle is dropped.
 
+mod asked;
+
+pub use asked::Asked;
+
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,7 +21,7 @@ use serde_json::Value;
 use crate::client::Outcome;
 use crate::neighbour::Neighbour;
 use crate::patience::eventually_true;
-use crate::process::{Process, wait_until_all_quiet};
+use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::server::address_of;
 use crate::session::Session;
@@ -54,9 +58,6 @@ pub struct Peer {
     address: SocketAddr,
     setup: PeerSetup,
 }
-
-/// A command that runs, and whose results are looked at as they come. Dropping it leaves.
-pub struct Asked(Process);
 
 impl PeerSetup {
     /// A peer that knows nobody.
@@ -224,12 +225,12 @@ impl Peer {
 
     /// Gives it a command whose results are looked at as they come.
     pub fn ask(&self, command: &str) -> Asked {
-        Asked(self.start_attached(&["--json", "--wait", LONG_WAIT], &[command]))
+        Asked::over(self.start_attached(&["--json", "--wait", LONG_WAIT], &[command]))
     }
 
     /// [`Peer::ask`], for the text that a user sees.
     pub fn ask_as_text(&self, command: &str) -> Asked {
-        Asked(self.start_attached(&["--wait", LONG_WAIT], &[command]))
+        Asked::over(self.start_attached(&["--wait", LONG_WAIT], &[command]))
     }
 
     /// The results of a command that waits for so long, all of which was done.
@@ -361,48 +362,5 @@ impl Drop for Peer {
         let last_lines: String = last_lines.iter().rev().flat_map(|line| ["\n  ", line]).collect();
         let text = format!("the last log lines of the peer at {}:{last_lines}\n", self.address);
         let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-    }
-}
-
-impl Asked {
-    /// Waits for so many results, then until these peers have dealt with everything, and returns all results
-    /// that came until then: more would have come, too.
-    ///
-    /// # Panics
-    /// When the command ends before.
-    pub fn results<'a>(&self, count: usize, peers: impl IntoIterator<Item = &'a Peer>) -> Vec<Value> {
-        self.text(count, peers);
-        self.lines()
-    }
-
-    /// [`Asked::results`], as the text in which they are written, one in a line.
-    ///
-    /// # Panics
-    /// When the command ends before.
-    pub fn text<'a>(&self, count: usize, peers: impl IntoIterator<Item = &'a Peer>) -> String {
-        self.wait_for_lines(count);
-        let processes: Vec<&Process> = peers.into_iter().map(|peer| &peer.process).chain([&self.0]).collect();
-        wait_until_all_quiet(&processes);
-        self.0.output.text()
-    }
-
-    /// Waits for so many results.
-    ///
-    /// # Panics
-    /// When the command ends before.
-    pub fn first_results(&self, count: usize) -> Vec<Value> {
-        self.wait_for_lines(count);
-        self.lines()
-    }
-
-    fn wait_for_lines(&self, count: usize) {
-        let has_come = |text: &str| (text.matches('\n').count() >= count).then_some(());
-        self.0.output.wait_for(&format!("{count} results"), has_come);
-    }
-
-    fn lines(&self) -> Vec<Value> {
-        let text = self.0.output.text();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        text[..whole].lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
