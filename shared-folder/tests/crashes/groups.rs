@@ -123,20 +123,37 @@ fn promise_1_a_crash_at_any_step_of_a_group_leaves_each_file_old_or_new() {
         ("reply:after:20", 20),
     ];
     for (crash, renamed) in crashes {
-        let share = group_share();
-        put_old(share.path(), FILES);
-        let mut server = Server::start(share.path(), Some(crash));
-        let mut talk = Talk::open(server.address);
-        talk.send(&small_writes(FILES, "new"));
-        assert_eq!(talk.brief(), None, "{crash}: nobody was told that anything is written");
-        assert!(server.has_crashed(), "{crash}");
-        assert_eq!(new_ones(share.path(), FILES), (1..=renamed).collect::<Vec<_>>(), "{crash}");
+        let (share, new) = crash_in_one_group(crash);
+        assert_eq!(new, (1..=renamed).collect::<Vec<_>>(), "{crash}");
         let server = Server::start(share.path(), None);
         let mut talk = Talk::open(server.address);
         talk.send(&small_writes(FILES, "new"));
         (1..=FILES).for_each(|id| assert_eq!(talk.brief(), Some((id, "written".into())), "{crash}"));
         assert_eq!(new_ones(share.path(), FILES).len(), 20, "{crash}");
     }
+}
+
+/// Crashes while all files land; gives their share, and which of them are the new ones. As with [`steps_of_one_group`], what
+/// took several groups is only held to what was told.
+fn crash_in_one_group(crash: &str) -> (tempfile::TempDir, Vec<u64>) {
+    for _ in 0..100 {
+        let share = group_share();
+        put_old(share.path(), FILES);
+        let mut server = Server::start(share.path(), Some(crash));
+        let mut talk = Talk::open(server.address);
+        talk.send(&small_writes(FILES, "new"));
+        let told: Vec<u64> = std::iter::from_fn(|| talk.brief()).map(|(id, _)| id).collect();
+        assert!(server.has_crashed(), "{crash}");
+        let new = new_ones(share.path(), FILES);
+        assert!(told.iter().all(|id| new.contains(id)), "{crash}: {told:?} were told to be written");
+        let is_one =
+            if crash.starts_with("write") { told.is_empty() } else { server.writes_before_crash() == FILES };
+        if is_one {
+            assert!(told.is_empty(), "{crash}: {told:?} were told, before the end of their group");
+            return (share, new);
+        }
+    }
+    panic!("they never land together");
 }
 
 /// What each file of a group is answered when a step fails in these times of it.

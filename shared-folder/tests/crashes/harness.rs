@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use wire::digest::Digest;
 use wire::message::{Hello, Role};
@@ -40,6 +41,8 @@ const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 /// What the child is told in its environment.
 const SHARE: &str = "CRASH_TEST_SHARE";
 const CRASH: &str = "CRASH_TEST_STEP";
+/// What it says at the end, with a number.
+const WRITES: &str = "files written before the crash: ";
 
 struct Quiet;
 
@@ -52,6 +55,8 @@ struct Crash {
     step: Step,
     is_before: bool,
     left: AtomicU32,
+    /// Files that were written so far.
+    writes: AtomicU32,
 }
 
 impl Crash {
@@ -59,11 +64,18 @@ impl Crash {
     fn parse(text: &str) -> Self {
         let parts: Vec<_> = text.split(':').collect();
         let step = STEPS.iter().find(|(name, _)| *name == parts[0]).unwrap().1;
-        Self { step, is_before: parts[1] == "before", left: AtomicU32::new(parts[2].parse().unwrap()) }
+        Self {
+            step,
+            is_before: parts[1] == "before",
+            left: AtomicU32::new(parts[2].parse().unwrap()),
+            writes: AtomicU32::new(0),
+        }
     }
 
     fn meet(&self, step: Step, is_before: bool) {
         if step == self.step && is_before == self.is_before && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let writes = self.writes.load(Ordering::SeqCst);
+            io::stderr().write_all(format!("{WRITES}{writes}\n").as_bytes()).unwrap();
             std::process::abort();
         }
     }
@@ -76,6 +88,7 @@ impl Probe for Crash {
     }
 
     fn after(&self, step: Step) {
+        self.writes.fetch_add(u32::from(step == Step::Write), Ordering::SeqCst);
         self.meet(step, false);
     }
 }
@@ -128,6 +141,8 @@ fn serve_until_the_input_ends() {
 /// The server as a process; killed when it is dropped.
 pub(crate) struct Server {
     process: Child,
+    /// What it has said since it listened, at its end.
+    said: Option<JoinHandle<Vec<String>>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -154,9 +169,9 @@ impl Server {
                 None => said.push(line),
             }
         };
-        // Whatever it still says is nobody's, but the pipe must not fill.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address }
+        // Whatever it says, the pipe must not fill.
+        let said = std::thread::spawn(move || lines.map_while(Result::ok).collect());
+        Self { process, said: Some(said), address }
     }
 
     /// Lets it end as it wants to.
@@ -167,6 +182,12 @@ impl Server {
 
     pub(crate) fn has_crashed(&mut self) -> bool {
         self.process.wait().unwrap().code().is_none()
+    }
+
+    /// How many files were written when it crashed.
+    pub(crate) fn writes_before_crash(&mut self) -> u64 {
+        let said = self.said.take().unwrap().join().unwrap();
+        said.iter().find_map(|line| line.strip_prefix(WRITES)?.parse().ok()).unwrap()
     }
 }
 
