@@ -4,7 +4,7 @@ use super::row::{decode, encode};
 use super::{Hashed, UNSTORED_BYTES_MAX, lock};
 use crate::folder::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{AccessGuard, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::collections::VecDeque;
 use std::fs::{File, Permissions};
 use std::io;
@@ -29,7 +29,7 @@ const PATH_END: char = '\n';
 const PATHS_PER_DIGEST_MAX: usize = 16;
 const CACHE_BYTES: usize = 8 << 20;
 /// Rows waiting to be written. Exceeded: the row is dropped, which loses only time.
-const ROWS_MAX: usize = 16 * 1024;
+const ROWS_MAX: usize = 32 * 1024;
 /// How long rows gather before they are committed together.
 const GATHER_TIME: Duration = Duration::from_millis(500);
 
@@ -240,9 +240,15 @@ fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<()
         if byte_count > UNSTORED_BYTES_MAX {
             digests.insert((inode.device, inode.number), row.encoded().as_slice())?;
         }
-        let before = paths.get(&row.hashed.digest.0)?.map(|text| text.value().to_owned());
-        let after = with_latest(&row.path, before.as_deref().unwrap_or_default());
-        paths.insert(&row.hashed.digest.0, after.as_str())?;
+        let before = paths.get(&row.hashed.digest.0)?;
+        let before_text = before.as_ref().map(AccessGuard::value).unwrap_or_default();
+        let after = with_latest(&row.path, before_text);
+        // Where it was seen last, as whenever the same files come again, there is nothing to write.
+        let is_new = after != before_text;
+        drop(before);
+        if is_new {
+            paths.insert(&row.hashed.digest.0, after.as_str())?;
+        }
     }
     Ok(())
 }
@@ -250,8 +256,12 @@ fn insert(transaction: &redb::WriteTransaction, batch: &[Arc<Row>]) -> Result<()
 /// The stored paths of a digest after it was seen at `path`.
 fn with_latest(path: &SharedPath, before: &str) -> String {
     let others = before.split_terminator(PATH_END).filter(|other| *other != path.as_str());
-    let kept = [path.as_str()].into_iter().chain(others).take(PATHS_PER_DIGEST_MAX);
-    kept.flat_map(|path| path.chars().chain([PATH_END])).collect()
+    let mut text = String::with_capacity(path.as_str().len() + before.len() + 1);
+    for path in [path.as_str()].into_iter().chain(others).take(PATHS_PER_DIGEST_MAX) {
+        text.push_str(path);
+        text.push(PATH_END);
+    }
+    text
 }
 
 fn push_new(paths: &mut Vec<SharedPath>, path: SharedPath) {
