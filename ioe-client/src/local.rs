@@ -52,7 +52,7 @@ pub(crate) fn at(dir: &Path, text: &str) -> PathBuf {
 /// Where `text`, or nothing, says that files are to land. A folder is made only where `text` ends in `/`, and not where it is
 /// only asked (`is_made`: false).
 pub(crate) fn target(dir: &Path, text: Option<&str>, is_made: bool) -> io::Result<Target> {
-    let Some(text) = text else { return Ok(Target::Into(at(dir, "."))) };
+    let Some(text) = text else { return Ok(Target::Into(dir.to_owned())) };
     let path = at(dir, text);
     if text.ends_with('/') {
         if is_made {
@@ -65,6 +65,18 @@ pub(crate) fn target(dir: &Path, text: Option<&str>, is_made: bool) -> io::Resul
 
 /// The path as it is shown: without `./` in front.
 pub(crate) fn shown(path: &Path) -> String {
+    let text = path.to_str().unwrap_or_default();
+    let below = text.strip_prefix("./").filter(|below| !below.starts_with('/')).unwrap_or(text);
+    if is_plain(below) { below.to_owned() } else { shown_in_parts(path) }
+}
+
+/// Whether no part is empty or `.`, as in most of the many paths of a command.
+fn is_plain(text: &str) -> bool {
+    let mut parts = text.strip_prefix('/').unwrap_or(text).split('/');
+    parts.all(|part| !matches!(part, "" | "."))
+}
+
+fn shown_in_parts(path: &Path) -> String {
     // Parts that are `.` say nothing, but the only one.
     let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let shown = if plain.as_os_str().is_empty() { path } else { &plain };
@@ -175,32 +187,31 @@ fn last_part(name: &str) -> &str {
 
 /// What an entry is; `None` for what is still landing.
 fn look_at(entry: &fs::DirEntry, folder: &str) -> Option<Below> {
-    let path = entry.path();
-    let Some(name) = entry.file_name().to_str().map(ToOwned::to_owned) else {
-        return Some(Below::Unusable(path, "its name is not UTF-8".to_owned()));
-    };
-    if is_reserved(&name) {
+    let unusable = |why: String| Some(Below::Unusable(entry.path(), why));
+    let name = entry.file_name();
+    let Some(name) = name.to_str() else { return unusable("its name is not UTF-8".to_owned()) };
+    if is_reserved(name) {
         return None;
     }
-    let below = joined(folder, &name);
+    let below = joined(folder, name);
     if let Err(error) = SharedPath::parse(&below) {
-        return Some(Below::Unusable(path, error.to_string()));
+        return unusable(error.to_string());
     }
-    Some(match kind_of(entry, &path) {
-        Ok((kind, byte_count)) if kind.is_file() => Below::File(below, byte_count),
-        Ok((kind, _)) if kind.is_dir() => Below::Folder(below),
-        Ok(_) => Below::Special(path),
-        Err(error) => Below::Unusable(path, error.to_string()),
-    })
+    match kind_of(entry) {
+        Ok((kind, byte_count)) if kind.is_file() => Some(Below::File(below, byte_count)),
+        Ok((kind, _)) if kind.is_dir() => Some(Below::Folder(below)),
+        Ok(_) => Some(Below::Special(entry.path())),
+        Err(error) => unusable(error.to_string()),
+    }
 }
 
 /// The type and length of an entry; a link has the type of a file it leads to, and otherwise its own.
-fn kind_of(entry: &fs::DirEntry, path: &Path) -> io::Result<(FileType, u64)> {
+fn kind_of(entry: &fs::DirEntry) -> io::Result<(FileType, u64)> {
     let own = entry.metadata()?;
     if !own.is_symlink() {
         return Ok((own.file_type(), own.len()));
     }
-    match fs::metadata(path) {
+    match fs::metadata(entry.path()) {
         Ok(led_to) if led_to.is_file() => Ok((led_to.file_type(), led_to.len())),
         _ => Ok((own.file_type(), 0)),
     }
@@ -245,8 +256,10 @@ mod tests {
 
     #[test]
     fn a_path_is_shown_without_what_says_nothing() {
-        let texts = ["./a", "dir/./a", "/x/./y/../a", ".", "a/b"].map(|text| shown(Path::new(text)));
-        assert_eq!(texts, ["a", "dir/a", "/x/y/../a", ".", "a/b"]);
+        let texts =
+            ["./a", "dir/./a", "/x/./y/../a", ".", "a/b", "/a/b", "a//b", "a/", "/", "", "./", ".//a"];
+        let shown = texts.map(|text| shown(Path::new(text)));
+        assert_eq!(shown, ["a", "dir/a", "/x/y/../a", ".", "a/b", "/a/b", "a/b", "a", "/", "", "./", "a"]);
     }
 
     #[test]

@@ -75,12 +75,13 @@ pub(crate) type Work<'a, T, O> = &'a (dyn Fn(&mut Remote, &mut dyn Jobs<Job<T>, 
 /// other end was lost or somebody cancelled.
 pub(crate) fn transfer<T: Send, O: Send>(
     remote: &mut Remote,
-    items: Vec<Item<T>>,
+    items: impl IntoIterator<Item = Item<T>>,
     jobs: usize,
     (work, bars): (Work<'_, T, O>, Option<&Bars>),
     on_done: &mut dyn FnMut(Done<T, O>),
 ) -> usize {
-    let (count, queue) = (items.len(), Queue::new(items));
+    let queue = Queue::new(items.into_iter());
+    let count = queue.len();
     let others: Vec<Remote> = (1..queue.connections(jobs)).map(|_| remote.another()).collect();
     let (sender, receiver) = bounded(AHEAD_MAX);
     let mut done = 0;
@@ -172,14 +173,20 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    fn new(items: Vec<Item<T>>) -> Self {
-        let (mut small, mut large) = (VecDeque::new(), VecDeque::new());
-        for (index, item) in items.into_iter().enumerate() {
+    fn new(items: impl Iterator<Item = Item<T>>) -> Self {
+        // What has no room grows by moving all that is there already.
+        let (mut small, mut large) = (VecDeque::with_capacity(items.size_hint().0), VecDeque::new());
+        for (index, item) in items.enumerate() {
             let lane = if item.byte_count > PIECE_BYTES { &mut large } else { &mut small };
             lane.push_back((index, item));
         }
         let state = State { small, large, first_open: 0, waiting: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new(), is_stopped: AtomicBool::new(false) }
+    }
+
+    fn len(&self) -> usize {
+        let state = self.state();
+        state.small.len() + state.large.len()
     }
 
     /// How many connections help: one for each large file, and one for so many small ones.
@@ -340,7 +347,7 @@ mod tests {
     fn queue(sizes: &[u64]) -> Queue<usize> {
         let item =
             |(what, byte_count): (usize, &u64)| Item { what, name: String::new(), byte_count: *byte_count };
-        Queue::new(sizes.iter().enumerate().map(item).collect())
+        Queue::new(sizes.iter().enumerate().map(item))
     }
 
     #[test]
@@ -373,8 +380,8 @@ mod tests {
     #[test]
     fn small_files_are_taken_by_folders_and_towards_the_end_few_at_once() {
         let name = |index: usize| format!("{}/{index}", index / 300);
-        let items = (0..2400).map(|what| Item { what, name: name(what), byte_count: 1 }).collect();
-        let queue = Queue::new(items);
+        let items = (0..2400).map(|what| Item { what, name: name(what), byte_count: 1 });
+        let queue = Queue::new(items.into_iter());
         let runs: Vec<_> = std::iter::from_fn(|| queue.next(false, false)).collect();
         let lengths: Vec<_> = runs.iter().map(VecDeque::len).collect();
         assert_eq!(lengths[..4], [128, 128, 44, 128]);

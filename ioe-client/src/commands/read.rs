@@ -279,7 +279,7 @@ impl Batch {
         };
         let work: Work<'_, _, _> =
             &|remote, jobs| fetch_many(remote, &others, folder, jobs, (watch, &digests));
-        let left = transfer(remote, items.collect(), jobs, (work, bars.as_ref()), &mut on_done);
+        let left = transfer(remote, items, jobs, (work, bars.as_ref()), &mut on_done);
         drop(bars);
         report.summed_up(&sum);
         if left > 0 {
