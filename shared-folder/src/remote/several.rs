@@ -50,7 +50,9 @@ impl Session {
         let (mut outcomes, mut asked, mut under_way) = (Vec::new(), VecDeque::new(), 0);
         let (window, mut rest) = (self.in_flight_max(), items.iter());
         loop {
-            while asked.len() < window && under_way < UNDER_WAY_BYTES_MAX {
+            // Nothing is sent while more than half of them are under way, so that many leave at once.
+            let is_to_ask = asked.len() <= window / 2;
+            while is_to_ask && asked.len() < window && under_way < UNDER_WAY_BYTES_MAX {
                 let Some(item) = rest.next() else { break };
                 // JSON escapes a path to at most twice its length, and there are some fields around it.
                 let bytes = 512 + 2 * path_bytes(item);
