@@ -19,7 +19,7 @@ pub use nearby::Nearby;
 pub use status::{Identity, Inode, Shape, Status};
 
 use beneath::{open_beneath, open_for_status, open_without_links};
-use gate::Gate;
+use gate::{Alone, Gate};
 use hidden::Hidden;
 use nearby::OpenFolder;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -301,9 +301,14 @@ impl Folder {
         self.links == Links::Lead
     }
 
-    /// Held between the last look at a name and what is done to it.
-    pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.pass()
+    /// Held between the last look at a name in that folder and the landing under it.
+    pub(crate) fn gate_into(&self, folder: Inode) -> MutexGuard<'_, ()> {
+        self.gate.pass_into(folder)
+    }
+
+    /// Held between the last look at names and what moves or removes them.
+    fn gate_alone(&self) -> Alone<'_> {
+        self.gate.pass_alone()
     }
 
     /// See [`Gate::moves`].

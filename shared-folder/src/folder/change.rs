@@ -65,6 +65,10 @@ impl Folder {
             Err(FolderError::NotFound) => {}
             Err(other) => return Err(other),
         }
+        // Most often its parent is there. Where it is not, the way from the root tells what is wrong, or makes it.
+        if let Ok(place) = self.place(path) {
+            return self.make_folder_in(&place, path, permit);
+        }
         let (mut way, mut is_new): (Option<SharedPath>, _) = (None, false);
         for part in path.parts() {
             let next = SharedPath::below(way.as_ref(), part).map_err(|_| FolderError::BadName)?;
@@ -88,7 +92,7 @@ impl Folder {
     ) -> Result<Renamed<'_>, FolderError> {
         // Where both ways are wrong, it is the first that is told.
         self.place(from)?;
-        let gate = self.gate();
+        let gate = self.gate_alone();
         let (target, source) = self.in_place(to, &mut Nearby::default(), |target| {
             for _ in 0..LOOKS_MAX {
                 let source = self.place(from)?;
@@ -165,7 +169,15 @@ impl Folder {
     /// Each part from the root and not from its parent's handle, or legal links such as `../x` would be refused.
     /// Whether it was made.
     fn make_folder(&self, path: &SharedPath, permit: MakePermit<'_>) -> Result<bool, FolderError> {
-        let place = self.place(path)?;
+        self.make_folder_in(&self.place(path)?, path, permit)
+    }
+
+    fn make_folder_in(
+        &self,
+        place: &Place<'_, '_>,
+        path: &SharedPath,
+        permit: MakePermit<'_>,
+    ) -> Result<bool, FolderError> {
         if let Err(refused) = permit(path) {
             // What is there already needs no permission.
             return match self.status(path) {

@@ -118,7 +118,7 @@ impl Folder {
 
     /// Removes the name of a folder that was emptied, and not that of another one that was renamed over it.
     fn remove_emptied(&self, place: &Place<'_, '_>, top: &OwnedFd, removed: u64) -> Result<(), FolderError> {
-        let _gate = self.gate();
+        let _gate = self.gate_alone();
         self.gate.moved();
         let unlink =
             || unlinkat(place.folder.as_fd(), place.name, AtFlags::REMOVEDIR).map_err(exists_is_not_empty);
@@ -127,7 +127,7 @@ impl Folder {
 
     /// Removes a name, but not between another's last look at it and what that one does to it.
     fn unlink(&self, folder: BorrowedFd<'_>, name: impl Arg, flags: AtFlags) -> Result<(), Errno> {
-        let _gate = self.gate();
+        let _gate = self.gate_alone();
         self.gate.moved();
         unlinkat(folder, name, flags)
     }

@@ -147,7 +147,7 @@ impl Incoming<'_> {
     }
 
     fn rename_in_one_step(&mut self, nearby: &mut Nearby) -> Result<Option<Identity>, LandingError> {
-        let gate = self.target.gate();
+        let gate = self.target.gate_into(self.folder_inode);
         let renamed = self.check_still_there(nearby).and_then(|()| {
             // Where nothing had the name, it is found out in one call whether that is still so.
             if self.old.is_none() && self.take_free_name()? { Ok(()) } else { self.replace() }
