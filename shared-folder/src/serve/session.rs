@@ -154,10 +154,10 @@ impl<'a> Session<'a> {
     fn next_request(&mut self) -> Result<Next, End> {
         let is_last = !self.holds_message();
         // Many requests that cost much and say little must not keep their answers back, nor outlive their client.
-        if is_last || self.flushed.elapsed() >= GATHER_TIME_MAX {
+        let is_flushed = is_last || self.flushed.elapsed() >= GATHER_TIME_MAX;
+        if is_flushed {
             self.land_group()?;
             self.connection.sender.flush().map_err(|error| End::Lost(error.to_string()))?;
-            self.flushed = Instant::now();
         }
         if is_last {
             self.nearby.forget();
@@ -167,7 +167,12 @@ impl<'a> Session<'a> {
                 return Ok(Next::Rest);
             }
         }
-        match self.connection.receiver.message::<Request>() {
+        let received = self.connection.receiver.message::<Request>();
+        if is_flushed {
+            // While it was waited for, nothing was kept back.
+            self.flushed = Instant::now();
+        }
+        match received {
             Ok(Some(decoded)) => self.answer(decoded),
             Ok(None) => Ok(Next::Leave),
             Err(ReceiveError::Message(DecodeError::UnknownType { id: Some(id), type_name }))
