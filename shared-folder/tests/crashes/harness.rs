@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wire::digest::Digest;
@@ -42,7 +42,7 @@ const PROCESS_ID: &str = "0123456789abcdef0123456789abcdef";
 const SHARE: &str = "CRASH_TEST_SHARE";
 const CRASH: &str = "CRASH_TEST_STEP";
 /// What it says at the end, with a number.
-const WRITES: &str = "files written before the crash: ";
+const FIRST_GROUP: &str = "files of the first group: ";
 
 struct Quiet;
 
@@ -55,8 +55,9 @@ struct Crash {
     step: Step,
     is_before: bool,
     left: AtomicU32,
-    /// Files that were written so far.
+    /// Files that were written so far, and those before the first sync: the first group.
     writes: AtomicU32,
+    first_group: OnceLock<u32>,
 }
 
 impl Crash {
@@ -69,13 +70,15 @@ impl Crash {
             is_before: parts[1] == "before",
             left: AtomicU32::new(parts[2].parse().unwrap()),
             writes: AtomicU32::new(0),
+            first_group: OnceLock::new(),
         }
     }
 
     fn meet(&self, step: Step, is_before: bool) {
         if step == self.step && is_before == self.is_before && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            let writes = self.writes.load(Ordering::SeqCst);
-            io::stderr().write_all(format!("{WRITES}{writes}\n").as_bytes()).unwrap();
+            if let Some(count) = self.first_group.get() {
+                io::stderr().write_all(format!("{FIRST_GROUP}{count}\n").as_bytes()).unwrap();
+            }
             std::process::abort();
         }
     }
@@ -83,6 +86,9 @@ impl Crash {
 
 impl Probe for Crash {
     fn before(&self, step: Step) -> io::Result<()> {
+        if step == Step::Sync {
+            self.first_group.get_or_init(|| self.writes.load(Ordering::SeqCst));
+        }
         self.meet(step, true);
         Ok(())
     }
@@ -184,10 +190,10 @@ impl Server {
         self.process.wait().unwrap().code().is_none()
     }
 
-    /// How many files were written when it crashed.
-    pub(crate) fn writes_before_crash(&mut self) -> u64 {
+    /// How many files its first group had, if that was whole when it crashed.
+    pub(crate) fn first_group(&mut self) -> Option<u64> {
         let said = self.said.take().unwrap().join().unwrap();
-        said.iter().find_map(|line| line.strip_prefix(WRITES)?.parse().ok()).unwrap()
+        said.iter().find_map(|line| line.strip_prefix(FIRST_GROUP)?.parse().ok())
     }
 }
 
