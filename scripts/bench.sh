@@ -7,6 +7,7 @@
 #   scripts/bench.sh [--quick] [--only WORKLOAD]... [--rounds N] [--folder DIR] [--json FILE]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+echo "building the release programs (some minutes, the first time) …" >&2
 cargo build --release --locked --quiet -p integration-tests --bins
 target="$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
 if [ "$(id -u)" = 0 ] && unshare --mount --propagation private true 2>/dev/null; then

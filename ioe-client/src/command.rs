@@ -155,7 +155,7 @@ pub(crate) fn understand(line: &str) -> Option<Understood> {
         Some(word) => Understood { name: word.first_name().to_owned(), command: word.read(&typed) },
         None => {
             let word = without_secrets(&typed.word);
-            let text = format!("command not recognized: {}", Escaped(&word));
+            let text = format!("command not recognized: {}; HELP lists them all", Escaped(&word));
             Understood { name: word.to_lowercase(), command: Err(Failure::usage(text)) }
         }
     })
@@ -335,7 +335,10 @@ mod tests {
     fn an_unknown_word_is_named() {
         let understood = understand("FROB x").unwrap();
         assert_eq!(understood.name, "frob");
-        assert_eq!(understood.command.unwrap_err().message, "command not recognized: FROB");
+        assert_eq!(
+            understood.command.unwrap_err().message,
+            "command not recognized: FROB; HELP lists them all"
+        );
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub(crate) fn run(options: &Options, manage: &Manage) -> Result<ExitStatus, Star
         Manage::Revoke { name } => {
             let (revoked, others) = store.change(|document| revoke(document, name))?;
             output.line(render::revoked(name, revoked));
+            let is_empty = |document: Document| document.grants().len() + document.invitations().len() == 0;
+            if store.read()?.is_some_and(is_empty) && place::kept_public(state.path()).is_empty() {
+                render::note(render::NOBODY_LEFT);
+            }
             others.iter().for_each(|other| render::note(render::still_guest(name, other)));
             ExitStatus::Done
         }
@@ -65,10 +69,14 @@ fn invite(
         );
     }
     let address = address.or_else(place::usual).ok_or(StartError::NoAddress)?;
+    let was_open = store.read()?.is_none() && place::kept_public(state.path()).is_empty();
     let secret = store.invite(wanted.name.clone(), vec![rule.clone()], wanted.expires)?;
     let locator = Locator { address, key: identity.public(), invitation: Some(secret) };
     render::invitation(&locator, output);
     render::note(InvitationNote { name: &wanted.name, rule: &rule, lifetime: wanted.expires });
+    if was_open {
+        render::note(render::CLOSED);
+    }
     Ok(ExitStatus::Done)
 }
 

@@ -74,6 +74,13 @@ pub(crate) fn still_guest(name: &GuestName, other: &GuestName) -> String {
     format!("the key of {name} is still the guest {other}: revoke that one too, if it is meant")
 }
 
+/// That the door that was open to everybody is closed by the first invitation.
+pub(crate) const CLOSED: &str = "from now on guests alone come in, from this machine, too: the server's own user needs an invitation as well, \
+                                 or a server with --public write";
+
+/// That nobody has a right any more.
+pub(crate) const NOBODY_LEFT: &str = "nobody may come in any more: invite somebody, or start the server with --public write, and everybody may";
+
 /// What was taken back.
 pub(crate) fn revoked(name: &GuestName, revoked: Revoked) -> String {
     match (revoked.grant, revoked.invitation) {

@@ -90,7 +90,7 @@ pub(crate) fn understand(typed: &Typed) -> Understood {
     match known {
         Some(word) => Understood { name: word.first_name().to_owned(), command: word.read(typed) },
         None => {
-            let text = format!("command not recognized: {}", Escaped(&typed.word));
+            let text = format!("command not recognized: {}; HELP lists them all", Escaped(&typed.word));
             Understood { name: typed.word.to_lowercase(), command: Err(Failure::usage(text)) }
         }
     }
@@ -293,7 +293,7 @@ mod tests {
         }
         let unknown = understood("Frob x");
         assert_eq!(unknown.name, "frob");
-        assert_eq!(unknown.command.unwrap_err().message, "command not recognized: Frob");
+        assert_eq!(unknown.command.unwrap_err().message, "command not recognized: Frob; HELP lists them all");
         assert!(understood(&format!("SEARCH {}", "x".repeat(SEARCH_BYTES_MAX + 1))).command.is_err());
         assert!(understood(&format!("SEARCH {}", "x".repeat(SEARCH_BYTES_MAX))).command.is_ok());
     }

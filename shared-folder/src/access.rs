@@ -126,7 +126,7 @@ impl Access {
     /// Who is unknown where nothing is public; and whose invitation is of no use. To unknown keys and unknown invitations,
     /// and to those without any, the same is said after the same work.
     pub fn enter(&self, key: Option<PublicKey>, invitation: Option<&Secret>) -> Result<Guest, NoEntry> {
-        let guests = self.state.current();
+        let guests = self.state.usable();
         let no_secret = Secret::new([0; SECRET_BYTES]);
         let is_known = guests.document().knows(invitation.unwrap_or(&no_secret));
         match (key, invitation) {
@@ -154,6 +154,15 @@ impl State {
 
     fn current(&self) -> Arc<Guests> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is in force. Where the file could not be used, it is looked at again: it may have been for a moment alone, as without a
+    /// descriptor left.
+    fn usable(&self) -> Arc<Guests> {
+        if self.current().shut_out_because().is_some() {
+            self.reload();
+        }
+        self.current()
     }
 
     fn load_first(&self) -> Result<(), StoreError> {

@@ -52,13 +52,13 @@ fn list_with_r_goes_below() {
 }
 
 #[test]
-fn list_takes_patterns_as_read_does_and_a_name_that_is_there_comes_before_them() {
+fn list_takes_patterns_as_read_does_and_a_folder_of_that_name_comes_before_them() {
     let server = server!()
         .file("a/one.txt", b"")
         .file("a/two.mp3", b"")
         .file("b/c/three.mp3", b"")
         .file("four.mp3", b"");
-    let server = server.file("b[1]/five.mp3", b"").start();
+    let server = server.file("b[1]/five.mp3", b"").file("c/*", b"").file("c/d", b"").start();
     let listed = |command: &str| -> Vec<String> {
         let lines = run(&server, &[command]);
         let mut paths: Vec<_> = lines.iter().map(|line| line["path"].as_str().unwrap().to_owned()).collect();
@@ -71,6 +71,7 @@ fn list_takes_patterns_as_read_does_and_a_name_that_is_there_comes_before_them()
     assert_eq!(listed("LIST -r *.mp3"), ["a/two.mp3", "b/c/three.mp3", "b[1]/five.mp3", "four.mp3"]);
     assert_eq!(listed("LIST -r b/*.mp3"), ["b/c/three.mp3"]);
     assert_eq!(listed("LIST b[1]"), ["b[1]/five.mp3"]);
+    assert_eq!(listed("LIST c/*"), ["c/*", "c/d"], "a file of that name hides nothing");
     let client = client!(server.scratch(), server.address());
     client.run_json(&["LIST *.ogg"]).expect_error("not_found", 1);
     assert_eq!(client.run(&["CD a", "LIST *.txt"]).expect_done().text().lines().count(), 1);

@@ -68,6 +68,21 @@ fn a_file_that_changed_in_place_is_another_one_and_is_hashed() {
 }
 
 #[test]
+fn a_rehearsal_says_what_a_write_does_with_a_folder_that_was_moved() {
+    let (server, client) = both();
+    let local = server.scratch().local();
+    fs::create_dir_all(local.join("trip/day")).unwrap();
+    fs::rename(local.join("film.mov"), local.join("trip/day/film.mov")).unwrap();
+    write(&client, "WRITE -r trip");
+    fs::rename(local.join("trip"), local.join("journey")).unwrap();
+    for command in ["WRITE -r --dry-run journey", "WRITE -r journey"] {
+        let line = client.run_json(&[command]).expect_done().line();
+        assert_eq!(line["resumed_from"], line["byte_count"], "{line}");
+    }
+    assert!(server.scratch().shared("journey/day/film.mov") == bytes("film", LARGE_BYTES));
+}
+
+#[test]
 fn what_is_remembered_is_its_owners_alone() {
     let (server, client) = both();
     write(&client, "WRITE film.mov first");

@@ -135,6 +135,7 @@ fn a_source_that_is_killed_half_way_holds_nobody_up() {
     proxies.iter().for_each(Proxy::release);
     let outcome = Outcome::of(&mut process).expect_done();
     assert_landed(&servers[0], &outcome.line(), &content);
+    assert!(outcome.errors.contains(&others[0]), "it is named: {}", outcome.errors);
 }
 
 #[test]

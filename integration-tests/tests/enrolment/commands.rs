@@ -2,9 +2,9 @@
 
 use crate::ground::{UNKNOWN, assert_kept_out, command, enter, grants, guest, invite, invited, manage, told};
 use integration_tests::process::Process;
-use integration_tests::server;
 use integration_tests::session::Session;
 use integration_tests::tls::TlsKey;
+use integration_tests::{client, server};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -66,6 +66,20 @@ fn commands_do_the_same_where_no_server_runs() {
     manage(&server, &["revoke", "anna"]).expect_code(0);
     server.start_again();
     assert_kept_out(server.address(), &key, None, UNKNOWN);
+}
+
+#[test]
+fn who_closes_the_door_behind_oneself_is_told_how_to_open_it() {
+    let server = server!().file("a.txt", b"hello").start();
+    assert!(client!(server.scratch(), server.address()).run(&["LIST"]).expect_done().errors.is_empty());
+    let says = |words: &[&str], text: &str| manage(&server, words).expect_code(0).errors.contains(text);
+    assert!(says(&["invite", "anna", "--read"], "guests alone come in"));
+    assert!(!says(&["invite", "ben", "--read"], "guests alone come in"));
+    assert!(!says(&["revoke", "ben"], "--public"));
+    assert!(says(
+        &["revoke", "anna"],
+        "nobody may come in any more: invite somebody, or start the server with --public"
+    ));
 }
 
 #[test]

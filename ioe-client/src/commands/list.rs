@@ -16,8 +16,8 @@ pub(super) fn list(client: &mut Client, folder: Option<&str>, recursive: bool) -
     let path = path.map_err(|failure| client.failed("list", Some(&whole(client, text)), &failure))?;
     let name = path.as_ref().map_or("", |path| path.as_str());
     let shown = match show(client, "list", &|session| session.list(path.as_ref(), recursive), &|_| true) {
-        // Something that is called exactly so comes before a pattern.
-        Err(failure) if failure.code == Code::Remote(ErrorCode::NotFound) => match Pattern::find(text) {
+        // A folder that is called exactly so comes before a pattern.
+        Err(failure) if is_no_folder(&failure) => match Pattern::find(text) {
             Some(pattern) => list_matches(client, &pattern, recursive),
             None => Err(failure),
         },
@@ -28,6 +28,10 @@ pub(super) fn list(client: &mut Client, folder: Option<&str>, recursive: bool) -
         client.report.say("there are no files in the folder");
     }
     Ok(())
+}
+
+fn is_no_folder(failure: &Failure) -> bool {
+    matches!(failure.code, Code::Remote(ErrorCode::NotFound | ErrorCode::NotAFolder))
 }
 
 /// What matches in the pattern's folder; `recursive`: in all folders below it, too.

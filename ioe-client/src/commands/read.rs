@@ -268,8 +268,9 @@ impl Batch {
         });
         let mut sum = Sum::begin();
         let mut on_done = |done: Done<Fetch, FetchOutcome>| {
-            if let Ok(Brought { fetched, .. }) = &done.outcome {
-                sum.add(fetched.byte_count, fetched.reused);
+            match &done.outcome {
+                Ok(Brought { fetched, .. }) => sum.add(fetched.byte_count, fetched.reused),
+                Err(_) => sum.add_failed(),
             }
             let print = || report_one(report, (&place, first.as_deref()), done, failures);
             match &bars {

@@ -92,6 +92,9 @@ fn tell(
             sum.add(byte_count, reused);
             report.rehearsed(Rehearsal { command, path, local, byte_count, reused });
         }
-        Err(failure) => failures.report(report, (command, path), &failure),
+        Err(failure) => {
+            sum.add_failed();
+            failures.report(report, (command, path), &failure);
+        }
     }
 }

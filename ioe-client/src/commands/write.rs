@@ -323,8 +323,9 @@ impl Batch {
         });
         let mut sum = Sum::begin();
         let mut on_done = |done: Done<Outgoing, SendOutcome>| {
-            if let Ok(sent) = &done.outcome {
-                sum.add(sent.byte_count, sent.reused);
+            match &done.outcome {
+                Ok(sent) => sum.add(sent.byte_count, sent.reused),
+                Err(_) => sum.add_failed(),
             }
             let print = || report_one(report, done, failures);
             match &bars {

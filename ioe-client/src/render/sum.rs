@@ -10,12 +10,13 @@ pub(crate) struct Sum {
     files: u64,
     byte_count: u64,
     reused: u64,
+    failed: u64,
 }
 
 impl Sum {
     /// None is done, and now the first one begins.
     pub(crate) fn begin() -> Self {
-        Self { since: Instant::now(), files: 0, byte_count: 0, reused: 0 }
+        Self { since: Instant::now(), files: 0, byte_count: 0, reused: 0, failed: 0 }
     }
 
     /// One more is done; `reused` of its bytes did not have to be moved.
@@ -25,16 +26,31 @@ impl Sum {
         self.reused = self.reused.saturating_add(reused);
     }
 
+    /// One more has failed.
+    pub(crate) fn add_failed(&mut self) {
+        self.failed += 1;
+    }
+
     /// The line; none for a single file, whose own line says it all.
     pub(super) fn line(&self) -> Option<String> {
-        (self.files > 1).then(|| format!("{} files, {}", self.files, self.amount(self.since.elapsed())))
+        let line = || format!("{}, {}{}", self.count(), self.amount(self.since.elapsed()), self.failures());
+        (self.files + self.failed > 1).then(line)
     }
 
     /// The same for files that would be moved.
     pub(super) fn rehearsed_line(&self) -> Option<String> {
         let moved = quantity::size(self.byte_count.saturating_sub(self.reused));
         let all = quantity::size(self.byte_count);
-        (self.files > 1).then(|| format!("{} files, {moved} of {all} would be moved", self.files))
+        let line = || format!("{}, {moved} of {all} would be moved{}", self.count(), self.failures());
+        (self.files + self.failed > 1).then(line)
+    }
+
+    fn count(&self) -> String {
+        if self.files == 1 { "1 file".to_owned() } else { format!("{} files", self.files) }
+    }
+
+    fn failures(&self) -> String {
+        if self.failed == 0 { String::new() } else { format!("; {} failed", self.failed) }
     }
 
     fn amount(&self, time: Duration) -> String {
@@ -66,6 +82,14 @@ mod tests {
         let would = sum(&[(1024, 1024), (2048, 0)]).rehearsed_line().unwrap();
         assert_eq!(would, "2 files, 2.0 KiB of 3.0 KiB would be moved");
         assert!(sum(&[(7, 0), (8, 8)]).line().unwrap().starts_with("2 files, 15 B, 7 B of it moved in "));
+    }
+
+    #[test]
+    fn what_failed_is_counted_beside_what_is_done() {
+        let mut sum = sum(&[(7, 7)]);
+        sum.add_failed();
+        assert_eq!(sum.line().unwrap(), "1 file, 7 B, all of it was there; 1 failed");
+        assert_eq!(sum.rehearsed_line().unwrap(), "1 file, 0 B of 7 B would be moved; 1 failed");
     }
 
     #[test]

@@ -56,6 +56,25 @@ fn without_rules_everybody_may_do_everything() {
 }
 
 #[test]
+fn whoever_enters_has_a_file_looked_at_again_that_could_not_be_used_for_a_moment() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_state, store) = state_folder();
+    let secret = invite(&store, "alice");
+    // Nobody watches the file.
+    let state = Arc::new(State::new(Some(store.clone()), Guests::controlled(Rights::NONE), quiet()));
+    state.load_first().unwrap();
+    let access = Access { _watch: None, state };
+    access.enter(Some(key(1)), Some(&secret)).unwrap();
+    let file = store.folder_path().join("grants.json");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    access.state.reload();
+    assert!(access.enter(Some(key(1)), None).is_err() && !may_read(&access, key(1)));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(access.enter(Some(key(1)), None).unwrap().name.as_deref(), Some("alice"));
+    assert!(may_read(&access, key(1)));
+}
+
+#[test]
 fn a_change_is_in_force_when_it_returns() {
     let (_state, store) = state_folder();
     let access = controlled(&store, Rights::NONE);

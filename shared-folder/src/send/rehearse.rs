@@ -93,6 +93,7 @@ fn large(
     check(outgoing, there.as_ref().map(|pieces| Some(pieces.digest)))?;
     let base = match (outgoing.likeness, there) {
         (Likeness::OtherName, there) => elsewhere(remote, source, digests, watch).or(there),
+        (_, None) => known_elsewhere(remote, source, digests, watch),
         (_, there) => there,
     };
     let byte_count = source.byte_count;
@@ -109,6 +110,17 @@ fn elsewhere(
     watch: &dyn Watch,
 ) -> Option<PiecesOf> {
     let digest = digest_of(&source.opened, digests, watch, &|| true)?;
+    remote.ask(Repeat::Harmless, |session| session.pieces_of(digest, watch)).ok()
+}
+
+/// The same, where that needs no hash.
+fn known_elsewhere(
+    remote: &mut Remote,
+    source: &Source,
+    digests: &Remembered,
+    watch: &dyn Watch,
+) -> Option<PiecesOf> {
+    let digest = digests.of(&source.opened.status.identity)?.digest;
     remote.ask(Repeat::Harmless, |session| session.pieces_of(digest, watch)).ok()
 }
 

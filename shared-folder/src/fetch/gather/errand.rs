@@ -152,6 +152,7 @@ impl<'a, 'b> Errand<'a, 'b> {
         if std::mem::take(&mut self.arriving.has_stored) {
             self.retry.advanced();
         }
+        self.ground.note_trouble(self.number, Some(&error));
         self.retry.after(error)?;
         Ok(())
     }
@@ -159,6 +160,7 @@ impl<'a, 'b> Errand<'a, 'b> {
     fn work(&mut self) -> Result<(), FetchError> {
         self.remote.session()?;
         self.was_reached = true;
+        self.ground.note_trouble(self.number, None);
         loop {
             match self.ground.first() {
                 First::Nothing => return Ok(()),

@@ -62,6 +62,8 @@ struct Known {
     byte_count: u64,
     cancel: Cancel,
     fault: Option<FetchError>,
+    /// Why its connection is being made again, while that lasts.
+    trouble: Option<String>,
     is_gone: bool,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Ground<'a> {
             byte_count: 0,
             cancel: cancel.clone(),
             fault: None,
+            trouble: None,
             is_gone: false,
         };
         state.sources.push(known);
@@ -146,6 +149,13 @@ impl<'a> Ground<'a> {
         self.over.cancel();
         self.changed.notify_all();
         self.tell();
+    }
+
+    /// The source is asked again after `trouble`, or answers (none).
+    pub(super) fn note_trouble(&self, number: usize, trouble: Option<&RemoteError>) {
+        if let Some(source) = self.state().sources.get_mut(number) {
+            source.trouble = trouble.map(ToString::to_string);
+        }
     }
 
     /// The source will not be asked any more.
@@ -420,7 +430,7 @@ impl Shared {
 
 impl Known {
     fn share(&self) -> SourceShare {
-        let fault = self.fault.as_ref().map(ToString::to_string);
+        let fault = self.fault.as_ref().map(ToString::to_string).or_else(|| self.trouble.clone());
         let is_false = self.fault.as_ref().is_some_and(is_lie);
         let was_unheard = |fault: &FetchError| {
             matches!(fault, FetchError::Remote(RemoteError::Dial(_) | RemoteError::Opening { .. }))
