@@ -146,6 +146,7 @@ fn whoever_attaches_to_a_peer_at_a_terminal_sees_the_place_and_then_how_far_it_i
     drop(first);
     process.output.wait_for("a bar", |text| text.contains("MiB/48.00 MiB   #").then_some(()));
     assert_eq!(process.exit_code(), 0, "{}", process.output.text());
+    assert!(process.output.text().contains("received film.mov"), "{}", process.output.text());
     assert!(peer.scratch().shared("film.mov") == bytes("film", LARGE));
 }
 

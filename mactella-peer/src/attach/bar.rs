@@ -24,18 +24,17 @@ impl Bar {
             return update(bar, progress);
         }
         // Each change of a bar draws it: a new one is drawn when all is as it should be.
-        *self = Self::default();
+        self.clear();
         let bar = bar_of(progress.total).with_style(look.style()).with_prefix(shortened(&progress.what));
         update(&bar, progress);
         bar.set_draw_target(target(io::stderr().is_terminal()));
         self.0 = Some((bar, look));
     }
 
-    /// Prints while no bar is in its way.
-    pub(super) fn around(&self, print: impl FnOnce()) {
-        match &self.0 {
-            Some((bar, _)) => bar.suspend(print),
-            None => print(),
+    /// Makes room for what is printed; the next word about how far it is brings it back.
+    pub(super) fn clear(&mut self) {
+        if let Some((bar, _)) = self.0.take() {
+            bar.finish_and_clear();
         }
     }
 }
@@ -49,8 +48,6 @@ fn update(bar: &ProgressBar, progress: &Progress) {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some((bar, _)) = &self.0 {
-            bar.finish_and_clear();
-        }
+        self.clear();
     }
 }

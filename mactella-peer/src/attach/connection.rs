@@ -89,14 +89,18 @@ impl Attached {
         loop {
             // What has come is shown before the next wait.
             if self.reader.buffer().is_empty() {
-                bar.around(|| output.flush());
+                output.flush();
             }
             match next(&mut self.reader)? {
-                Reply::Result { line } => bar.around(|| output.line(line)),
-                Reply::Remark { line } => bar.around(|| {
+                Reply::Result { line } => {
+                    bar.clear();
+                    output.line(line);
+                }
+                Reply::Remark { line } => {
+                    bar.clear();
                     output.flush();
                     remark(&line);
-                }),
+                }
                 Reply::Progress(progress) => bar.show(&progress),
                 Reply::Done { exit_code, leave } => return Ok(Ended { exit_code, leave }),
                 Reply::Ready { .. } | Reply::Busy => return Err(Lost::Ended),

@@ -92,8 +92,13 @@ fn large(
     let there = absent(remote.ask(Repeat::Harmless, |session| session.pieces(path, watch)))?;
     check(outgoing, there.as_ref().map(|pieces| Some(pieces.digest)))?;
     let base = match (outgoing.likeness, there) {
-        (Likeness::OtherName, there) => elsewhere(remote, source, digests, watch).or(there),
-        (_, None) => known_elsewhere(remote, source, digests, watch),
+        (Likeness::OtherName, there) => {
+            elsewhere(remote, digest_of(&source.opened, digests, watch, &|| true), watch).or(there)
+        }
+        (_, None) => {
+            let known = digests.of(&source.opened.status.identity);
+            elsewhere(remote, known.map(|known| known.digest), watch)
+        }
         (_, there) => there,
     };
     let byte_count = source.byte_count;
@@ -102,25 +107,9 @@ fn large(
     Ok(Rehearsed { byte_count, reused: base.map_or(0, common) })
 }
 
-/// What the other end has under another name.
-fn elsewhere(
-    remote: &mut Remote,
-    source: &Source,
-    digests: &Remembered,
-    watch: &dyn Watch,
-) -> Option<PiecesOf> {
-    let digest = digest_of(&source.opened, digests, watch, &|| true)?;
-    remote.ask(Repeat::Harmless, |session| session.pieces_of(digest, watch)).ok()
-}
-
-/// The same, where that needs no hash.
-fn known_elsewhere(
-    remote: &mut Remote,
-    source: &Source,
-    digests: &Remembered,
-    watch: &dyn Watch,
-) -> Option<PiecesOf> {
-    let digest = digests.of(&source.opened.status.identity)?.digest;
+/// What the other end has of that digest, where there is one, whatever its name.
+fn elsewhere(remote: &mut Remote, digest: Option<Digest>, watch: &dyn Watch) -> Option<PiecesOf> {
+    let digest = digest?;
     remote.ask(Repeat::Harmless, |session| session.pieces_of(digest, watch)).ok()
 }
 
